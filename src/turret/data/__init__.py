@@ -1,0 +1,1 @@
+"""Data: sources, tables, vocabularies, splits and batches. Nothing here imports JAX."""
