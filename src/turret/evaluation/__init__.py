@@ -1,0 +1,1 @@
+"""Ranking metrics, baselines and the report that shows them together."""

@@ -1,0 +1,1 @@
+"""The nearest candidates of a query vector, exact or approximate."""

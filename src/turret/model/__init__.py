@@ -1,0 +1,1 @@
+"""Features, towers and losses as pure functions of their parameters."""

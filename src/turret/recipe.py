@@ -1,0 +1,365 @@
+"""The recipe: the frozen configuration of one training, the same from TOML and from Python.
+
+Only plain data and what makes it impossible live here. `turret.toml` reads and writes recipes;
+`docs/recipe.md` lists every key.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from turret.errors import RecipeError
+
+__all__ = [
+    "Categorical",
+    "Data",
+    "EarlyStopping",
+    "Evaluation",
+    "Feature",
+    "Index",
+    "Loss",
+    "Recipe",
+    "Softmax",
+    "Split",
+    "Tower",
+    "Train",
+    "TwoTower",
+]
+
+
+def _require(holds: bool, key: str, got: object, expected: str) -> None:
+    if not holds:
+        raise RecipeError(key, got=got, expected=expected, fix="Change that value.")
+
+
+class _Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    column: str
+
+
+class Categorical(_Column, frozen=True, kw_only=True, tag_field="kind", tag="categorical"):
+    """A feature with one embedding row for each distinct value of a column.
+
+    Args:
+        column: the column of the query table or the candidate table that is encoded.
+        embedding_dim: numbers in one embedding row; None takes the model's.
+        table: the name of an embedding table that several features share; None gives the feature its own.
+        min_count: values seen less often in the training data share the out-of-vocabulary row.
+        max_size: keep only that many of the most frequent values; None keeps all.
+
+    Example:
+        >>> Categorical("user_id").column
+        'user_id'
+    """
+
+    embedding_dim: int | None = None
+    table: str | None = None
+    min_count: int = 1
+    max_size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        place = f"feature {self.column!r}"
+        _require(self.column != "", "feature column", self.column, "the name of a column")
+        dim, size = self.embedding_dim, self.max_size
+        _require(dim is None or dim >= 1, f"{place}: embedding_dim", dim, "at least 1")
+        _require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
+        _require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
+
+
+Feature = Categorical
+
+
+class _Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    features: Sequence[Feature]
+
+
+class Tower(_Features, frozen=True, kw_only=True):
+    """One side of the model: features, then a body of dense layers.
+
+    Args:
+        features: what the tower reads, at least one; kept as a tuple.
+        hidden: widths of the hidden layers between the features and the vector; empty means none.
+        activation: what follows each hidden layer.
+
+    Example:
+        >>> Tower([Categorical("user_id")]).hidden
+        ()
+    """
+
+    hidden: Sequence[int] = ()
+    activation: Literal["relu", "gelu", "tanh"] = "relu"
+
+    def __post_init__(self) -> None:
+        """Keep tuples and refuse impossible values."""
+        msgspec.structs.force_setattr(self, "features", tuple(self.features))
+        msgspec.structs.force_setattr(self, "hidden", tuple(self.hidden))
+        _require(len(self.features) > 0, "tower features", [], "at least one feature")
+        columns = [feature.column for feature in self.features]
+        _require(len(set(columns)) == len(columns), "tower features", columns, "each column once")
+        for width in self.hidden:
+            _require(width >= 1, "tower hidden", list(self.hidden), "widths of at least 1")
+
+
+class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two towers whose vectors meet in an inner product: the section `[model]`.
+
+    Args:
+        query: the tower of what asks.
+        candidate: the tower of what is retrieved.
+        embedding_dim: numbers in the vector of each tower.
+        normalize: scale both vectors to length 1, so that a score is a cosine.
+
+    Example:
+        >>> users, films = Tower([Categorical("user_id")]), Tower([Categorical("movie_title")])
+        >>> TwoTower(query=users, candidate=films).embedding_dim
+        32
+    """
+
+    query: Tower
+    candidate: Tower
+    embedding_dim: int = 32
+    normalize: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        _require(self.embedding_dim >= 1, "model.embedding_dim", self.embedding_dim, "at least 1")
+
+
+class Softmax(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="softmax",
+):
+    """The softmax cross-entropy of each pair's candidate among many: the section `[loss]`.
+
+    Args:
+        candidates: which candidates compete: those of the batch, or the whole catalogue.
+        temperature: scores are divided by it.
+        reduction: the mean over the weights of the pairs, or their sum.
+    """
+
+    candidates: Literal["batch", "all"] = "batch"
+    temperature: float = 1.0
+    reduction: Literal["mean", "sum"] = "mean"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        _positive("loss.temperature", self.temperature)
+
+
+Loss = Softmax
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where interactions come from and what their columns mean: the section `[data]`.
+
+    Args:
+        source: a data set known by name, such as `movielens-100k` or `synthetic`.
+        files: a file, a folder, a glob, or several, of CSV, Parquet or JSON lines; instead of `source`.
+        query_id: the column that says who asked.
+        candidate_id: the column that says what was chosen.
+        timestamp: the column that says when.
+        timestamp_unit: the unit of that column when it holds numbers, counted from 1970 UTC.
+        weight: the column that says how much an interaction counts.
+        positive: a condition, such as `user_rating >= 4`; other interactions are left out.
+        queries: a file with one row for each query, by `query_id`.
+        candidates: a file with one row for each candidate, by `candidate_id`.
+    """
+
+    query_id: str
+    candidate_id: str
+    source: str | None = None
+    files: str | tuple[str, ...] | None = None
+    timestamp: str | None = None
+    timestamp_unit: Literal["s", "ms", "us", "ns"] = "s"
+    weight: str | None = None
+    positive: str | None = None
+    queries: str | None = None
+    candidates: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        if (self.source is None) == (self.files is None):
+            got = "neither" if self.source is None else "both"
+            raise RecipeError(
+                "data.source, data.files",
+                got=got,
+                expected="exactly one of the two",
+                fix='Write source = "movielens-100k" or files = "events/*.parquet".',
+            )
+        _require(self.files not in ("", ()), "data.files", self.files, "at least one path")
+        same = self.query_id == self.candidate_id
+        _require(not same, "data.candidate_id", self.candidate_id, "another column than query_id")
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which interactions are trained on and which are held back: the section `[split]`.
+
+    Args:
+        kind: by chance, by time, or each query's last interaction.
+        test_fraction: the share of interactions held back for the test.
+        validation_fraction: the share held back, from the training part, to choose settings by.
+        seed: decides what chance decides.
+        cut: for `temporal`, the moment the test begins (ISO date or seconds since 1970 UTC) instead of the fraction.
+        validation_cut: likewise for the validation part.
+    """
+
+    kind: Literal["random", "temporal", "leave_last_out"] = "random"
+    test_fraction: float = 0.2
+    validation_fraction: float = 0.0
+    seed: int = 42
+    cut: str | float | None = None
+    validation_cut: str | float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        test, validation = self.test_fraction, self.validation_fraction
+        _require(0 <= test < 1, "split.test_fraction", test, "at least 0 and below 1")
+        _require(0 <= validation < 1, "split.validation_fraction", validation, "at least 0 and below 1")
+        total = test + validation
+        _require(total < 1, "split.test_fraction + split.validation_fraction", total, "below 1")
+        _require(self.seed >= 0, "split.seed", self.seed, "at least 0")
+        for key in ("cut", "validation_cut"):
+            cut = getattr(self, key)
+            temporal = cut is None or self.kind == "temporal"
+            _require(temporal, f"split.{key}", cut, 'no cut unless split.kind is "temporal"')
+
+
+class EarlyStopping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When to stop before the last epoch: the section `[train.early_stopping]`.
+
+    Args:
+        metric: a ranking metric of the validation part, such as `ndcg@20`; higher is better.
+        patience: stop after that many measurements without a new best.
+        every: epochs between two measurements.
+        seen: whether the candidates a query was trained on are taken off its ranking.
+    """
+
+    metric: str = "ndcg@20"
+    patience: int = 3
+    every: int = 1
+    seen: Literal["excluded", "included"] = "excluded"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        place = "train.early_stopping"
+        named = re.fullmatch(r"[a-z_]+@[1-9][0-9]*", self.metric) is not None
+        _require(named, f"{place}.metric", self.metric, "a metric at a depth, such as 'ndcg@20'")
+        _require(self.patience >= 1, f"{place}.patience", self.patience, "at least 1")
+        _require(self.every >= 1, f"{place}.every", self.every, "at least 1")
+
+
+class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the parameters are found: the section `[train]`.
+
+    Args:
+        epochs: passes over the training interactions.
+        batch_size: pairs, or queries, of one step; see `batch_unit`.
+        optimizer: the rule by which a step changes parameters.
+        learning_rate: the size of its steps.
+        seed: decides order and initial values.
+        reshuffle: draw a new order each epoch; false repeats the batches of the first.
+        batch_unit: what `batch_size` counts; None means queries when every candidate competes, else pairs.
+        initial_scale: embedding rows start uniform between minus this and this.
+        initial_accumulator: where Adagrad's sum of squared gradients starts.
+        epsilon: keeps the optimizer's denominators above zero.
+        regularization: factor of the squared length of the embedding rows a batch touches.
+        early_stopping: when to stop before the last epoch; None never does.
+    """
+
+    epochs: int = 3
+    batch_size: int = 8192
+    optimizer: Literal["sgd", "adagrad", "adam"] = "adagrad"
+    learning_rate: float = 0.1
+    seed: int = 42
+    reshuffle: bool = True
+    batch_unit: Literal["pairs", "queries"] | None = None
+    initial_scale: float = 0.05
+    initial_accumulator: float = 0.1
+    epsilon: float = 1e-7
+    regularization: float = 0.0
+    early_stopping: EarlyStopping | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        _require(self.epochs >= 1, "train.epochs", self.epochs, "at least 1")
+        _require(self.batch_size >= 1, "train.batch_size", self.batch_size, "at least 1")
+        _require(self.seed >= 0, "train.seed", self.seed, "at least 0")
+        _positive("train.learning_rate", self.learning_rate)
+        for key in ("initial_scale", "initial_accumulator", "epsilon", "regularization"):
+            value = getattr(self, key)
+            _require(0 <= value < math.inf, f"train.{key}", value, "at least 0 and finite")
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a training is judged: the section `[evaluation]`.
+
+    Args:
+        ks: depths at which each metric is given; kept as a tuple.
+        batch_size: pairs in one batch of the test loss.
+        bootstrap: resamples behind each interval; 0 gives no intervals.
+    """
+
+    ks: Sequence[int] = (1, 5, 10, 20, 50, 100)
+    batch_size: int = 4096
+    bootstrap: int = 1000
+
+    def __post_init__(self) -> None:
+        """Keep tuples and refuse impossible values."""
+        msgspec.structs.force_setattr(self, "ks", tuple(self.ks))
+        ks = list(self.ks)
+        _require(len(ks) > 0 and min(ks) >= 1, "evaluation.ks", ks, "at least one depth, each at least 1")
+        _require(len(set(ks)) == len(ks), "evaluation.ks", ks, "each depth once")
+        _require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "at least 1")
+        _require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the nearest candidates are found: the section `[index]`.
+
+    Args:
+        kind: exact search, or approximate search with ScaNN or FAISS.
+    """
+
+    kind: Literal["exact", "scann", "faiss"] = "exact"
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that decides one training.
+
+    Args:
+        data: where interactions come from.
+        model: the two towers.
+        split: what is held back.
+        loss: what is made small.
+        train: how the parameters are found.
+        evaluation: how the result is judged.
+        index: how candidates are found.
+    """
+
+    data: Data
+    split: Split = Split()
+    model: TwoTower
+    loss: Loss = Softmax()
+    train: Train = Train()
+    evaluation: Evaluation = Evaluation()
+    index: Index = Index()
+
+    def __post_init__(self) -> None:
+        """Refuse sections that do not fit together."""
+        held_back = self.split.validation_fraction > 0 or self.split.validation_cut is not None
+        if self.train.early_stopping is not None and not held_back:
+            raise RecipeError(
+                "train.early_stopping has no validation part to measure on",
+                fix="Set split.validation_fraction above 0, or leave early stopping out.",
+            )
+
+
+def _positive(key: str, value: float) -> None:
+    _require(0 < value < math.inf, key, value, "above 0 and finite")

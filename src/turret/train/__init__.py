@@ -1,0 +1,1 @@
+"""Optimizers, the pure training step and the loop around it."""
