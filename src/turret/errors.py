@@ -82,7 +82,6 @@ class TurretError(Exception):
         return sentence if self.fix is None else f"{sentence} {self.fix}"
 
 
-
 class RecipeError(TurretError):
     """A recipe cannot be read, or a value in it is impossible."""
 

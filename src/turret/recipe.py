@@ -35,6 +35,10 @@ def _require(holds: bool, key: str, got: object, expected: str) -> None:
         raise RecipeError(key, got=got, expected=expected, fix="Change that value.")
 
 
+def _positive(key: str, value: float) -> None:
+    _require(0 < value < math.inf, key, value, "above 0 and finite")
+
+
 class _Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     column: str
 
@@ -221,7 +225,9 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Refuse impossible values."""
         test, validation = self.test_fraction, self.validation_fraction
         _require(0 <= test < 1, "split.test_fraction", test, "at least 0 and below 1")
-        _require(0 <= validation < 1, "split.validation_fraction", validation, "at least 0 and below 1")
+        _require(
+            0 <= validation < 1, "split.validation_fraction", validation, "at least 0 and below 1"
+        )
         total = test + validation
         _require(total < 1, "split.test_fraction + split.validation_fraction", total, "below 1")
         _require(self.seed >= 0, "split.seed", self.seed, "at least 0")
@@ -314,7 +320,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Keep tuples and refuse impossible values."""
         msgspec.structs.force_setattr(self, "ks", tuple(self.ks))
         ks = list(self.ks)
-        _require(len(ks) > 0 and min(ks) >= 1, "evaluation.ks", ks, "at least one depth, each at least 1")
+        _require(
+            len(ks) > 0 and min(ks) >= 1, "evaluation.ks", ks, "at least one depth, each at least 1"
+        )
         _require(len(set(ks)) == len(ks), "evaluation.ks", ks, "each depth once")
         _require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "at least 1")
         _require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")
@@ -359,7 +367,3 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 "train.early_stopping has no validation part to measure on",
                 fix="Set split.validation_fraction above 0, or leave early stopping out.",
             )
-
-
-def _positive(key: str, value: float) -> None:
-    _require(0 < value < math.inf, key, value, "above 0 and finite")

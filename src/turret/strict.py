@@ -139,9 +139,7 @@ def _check_keys(
             _refuse_tag(value, [info], path=path, where=where)
     for key, inner in value.items():
         if key not in known:
-            raise RecipeError(
-                f"{where}: unknown key {_join(path, key)}", fix=nearest(key, known)
-            )
+            raise RecipeError(f"{where}: unknown key {_join(path, key)}", fix=nearest(key, known))
         if key in fields:
             _check(inner, fields[key].type, path=_join(path, key), where=where)
     missing = [name for name, field in fields.items() if field.required and name not in value]
