@@ -1,0 +1,98 @@
+"""The kinds of index by name: `exact`, `scann`, `faiss`."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from turret.errors import CandidateIndexError
+from turret.index.base import Candidates, Index
+from turret.index.description import peek_kind
+from turret.index.exact import ExactIndex
+
+__all__ = ["build", "kinds", "load"]
+
+
+def _exact() -> type[Index]:
+    return ExactIndex
+
+
+def _scann() -> type[Index]:
+    from turret.index.scann import ScannIndex
+
+    return ScannIndex
+
+
+def _faiss() -> type[Index]:
+    from turret.index.faiss import FaissIndex
+
+    return FaissIndex
+
+
+_KINDS: dict[str, Callable[[], type[Index]]] = {"exact": _exact, "scann": _scann, "faiss": _faiss}
+
+
+def kinds() -> tuple[str, ...]:
+    """Names the kinds of index.
+
+    Returns:
+        The names, whether or not the library that a kind needs is installed.
+
+    Example:
+        >>> kinds()
+        ('exact', 'scann', 'faiss')
+    """
+    return tuple(_KINDS)
+
+
+def _class_of(kind: str) -> type[Index]:
+    if kind not in _KINDS:
+        raise CandidateIndexError(
+            "there is no such kind of index", got=kind, expected=f"one of {', '.join(_KINDS)}"
+        )
+    return _KINDS[kind]()
+
+
+def build(
+    kind: str, ids: Iterable[str], vectors: Float[np.ndarray, "n d"], **parameters: float
+) -> Index:
+    """Builds an index of a kind.
+
+    Args:
+        kind: a name out of `kinds()`.
+        ids: `n` distinct candidate ids.
+        vectors: their vectors, `[n, d]`.
+        **parameters: settings of the kind, by name; those left out follow from `n` and `d`.
+
+    Returns:
+        The index.
+
+    Raises:
+        CandidateIndexError: if the kind, a candidate or a parameter cannot be used.
+        MissingPartError: if the kind needs a library that is not installed.
+
+    Example:
+        >>> index = build("exact", ["a", "b"], np.eye(2, dtype=np.float32))
+        >>> index.search(np.float32([[0, 1]]), 1).ids.tolist()
+        [['b']]
+    """
+    return _class_of(kind).build(Candidates(ids, vectors), **parameters)
+
+
+def load(directory: Path, ids: Iterable[str], vectors: Float[np.ndarray, "n d"]) -> Index:
+    """Loads an index of whichever kind a directory holds.
+
+    Args:
+        directory: a directory that `Index.save` wrote.
+        ids: the candidate ids it was built with.
+        vectors: their vectors.
+
+    Returns:
+        An index that answers as the saved one did.
+
+    Raises:
+        CandidateIndexError: if the files are damaged or belong to other candidates.
+        MissingPartError: if the kind needs a library that is not installed.
+    """
+    return _class_of(peek_kind(directory)).load(directory, Candidates(ids, vectors))
