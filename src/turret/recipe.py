@@ -32,7 +32,7 @@ __all__ = [
 
 def _require(holds: bool, key: str, got: object, expected: str) -> None:
     if not holds:
-        raise RecipeError(key, got=got, expected=expected, fix="Change that value.")
+        raise RecipeError(key, got=got, expected=expected)
 
 
 def _positive(key: str, value: float) -> None:
@@ -49,7 +49,8 @@ class Categorical(_Column, frozen=True, kw_only=True, tag_field="kind", tag="cat
     Args:
         column: the column of the query table or the candidate table that is encoded.
         embedding_dim: numbers in one embedding row; None takes the model's.
-        table: the name of an embedding table that several features share; None gives the feature its own.
+        table: the name of an embedding table that several features share; None makes one of its
+            own.
         min_count: values seen less often in the training data share the out-of-vocabulary row.
         max_size: keep only that many of the most frequent values; None keeps all.
 
@@ -165,7 +166,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Args:
         source: a data set known by name, such as `movielens-100k` or `synthetic`.
-        files: a file, a folder, a glob, or several, of CSV, Parquet or JSON lines; instead of `source`.
+        files: a file, a folder, a glob, or several, of CSV, Parquet or JSON lines; instead of
+            `source`. Paths are relative to the current folder.
         query_id: the column that says who asked.
         candidate_id: the column that says what was chosen.
         timestamp: the column that says when.
@@ -210,7 +212,8 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         test_fraction: the share of interactions held back for the test.
         validation_fraction: the share held back, from the training part, to choose settings by.
         seed: decides what chance decides.
-        cut: for `temporal`, the moment the test begins (ISO date or seconds since 1970 UTC) instead of the fraction.
+        cut: for `temporal`, the moment the test begins, instead of the fraction: an ISO date, or
+            seconds since 1970 UTC.
         validation_cut: likewise for the validation part.
     """
 
@@ -271,7 +274,8 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         learning_rate: the size of its steps.
         seed: decides order and initial values.
         reshuffle: draw a new order each epoch; false repeats the batches of the first.
-        batch_unit: what `batch_size` counts; None means queries when every candidate competes, else pairs.
+        batch_unit: what `batch_size` counts; None means queries when every candidate competes,
+            else pairs.
         initial_scale: embedding rows start uniform between minus this and this.
         initial_accumulator: where Adagrad's sum of squared gradients starts.
         epsilon: keeps the optimizer's denominators above zero.
@@ -320,9 +324,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Keep tuples and refuse impossible values."""
         msgspec.structs.force_setattr(self, "ks", tuple(self.ks))
         ks = list(self.ks)
-        _require(
-            len(ks) > 0 and min(ks) >= 1, "evaluation.ks", ks, "at least one depth, each at least 1"
-        )
+        _require(len(ks) > 0, "evaluation.ks", ks, "at least one depth")
+        _require(min(ks) >= 1, "evaluation.ks", ks, "depths of at least 1")
         _require(len(set(ks)) == len(ks), "evaluation.ks", ks, "each depth once")
         _require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "at least 1")
         _require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")

@@ -1,7 +1,7 @@
 """Strict decoding: plain values from a file into frozen structs, with errors a person can act on.
 
-msgspec does the decoding. This module adds what its messages lack: the full path of a key in the words of
-the file, and the nearest name that would have been right.
+msgspec does the decoding. This module adds what its messages lack: the full path of a key in the
+words of the file, and the nearest name that would have been right.
 """
 
 import datetime
@@ -34,8 +34,8 @@ def convert(value: object, kind: type[T], *, where: str) -> T:
         The struct.
 
     Raises:
-        RecipeError: a key is unknown or missing, or a value is of the wrong type or impossible. It names the
-            key by its full path, such as `train.epochs`.
+        RecipeError: a key is unknown or missing, or a value is of the wrong type or impossible.
+            It names the key by its full path, such as `train.epochs`.
 
     Example:
         >>> class Point(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,7 +77,7 @@ def _check(value: object, info: msgspec.inspect.Type, *, path: str, where: str) 
         if isinstance(value, Mapping) and not fitting:
             _refuse_tag(cast("Mapping[str, object]", value), info.types, path=path, where=where)
         for kind in fitting:
-            _check(value, kind, path=path, where=where)
+            _check(cast("object", value), kind, path=path, where=where)
     elif isinstance(info, msgspec.inspect.LiteralType):
         choices = [str(choice) for choice in info.values]
         if isinstance(value, str) and value not in choices:
@@ -97,7 +97,7 @@ def _check(value: object, info: msgspec.inspect.Type, *, path: str, where: str) 
 
 
 def _fits(value: object, info: msgspec.inspect.Type) -> bool:
-    """Tell whether a member of a union is the one meant, as far as the shape of the value shows it."""
+    """Tell whether a member of a union is the one meant, as far as the value shows it."""
     if isinstance(info, msgspec.inspect.StructType):
         if not isinstance(value, Mapping):
             return False
@@ -115,7 +115,7 @@ def _refuse_tag(
     path: str,
     where: str,
 ) -> None:
-    """Refuse a table whose tag names none of the structs of a union; do nothing for a union without tags."""
+    """Refuse a table whose tag names none of the tagged structs of a union."""
     structs = [kind for kind in kinds if isinstance(kind, msgspec.inspect.StructType)]
     tags = [str(kind.tag) for kind in structs if kind.tag is not None]
     if not tags:
@@ -160,8 +160,7 @@ def _translated(message: str, plain: object, *, where: str) -> RecipeError:
     return RecipeError(
         f"{where}: {key or 'the recipe'}",
         got=(types["got"] or "").strip("`") or None if got is None else got,
-        expected=types["expected"].replace("`", ""),
-        fix="Give a value of that type.",
+        expected=types["expected"].replace("`", "").removesuffix(" | null"),
     )
 
 

@@ -77,7 +77,7 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
 
     Args:
         recipe: the recipe to start from.
-        changes: value by dotted key; each value is read as TOML, and as a plain word when it is none.
+        changes: value by dotted key; each is read as TOML, and as a plain word when it is none.
 
     Returns:
         The changed recipe.
@@ -123,7 +123,7 @@ def _step(section: Any, part: str, key: str) -> Any:
     inner = section.setdefault(part, {})
     if not isinstance(inner, dict | list):
         raise RecipeError(f"--set {key}: {part} holds a value, not further keys", got=inner)
-    return inner
+    return cast("object", inner)
 
 
 def _position(items: list[object], part: str, key: str) -> int:
@@ -169,7 +169,7 @@ def builtin_names() -> tuple[str, ...]:
 
 
 def _shipped() -> Iterator[Path]:
-    """Yield the recipe files: beside this module in a wheel, at the repository's root in a checkout."""
+    """Yield the recipe files: beside this module, or in a checkout at the root."""
     package = Path(__file__).parent
     for folder in (package / "recipes", package.parent.parent / "recipes"):
         if folder.is_dir():
