@@ -1,0 +1,35 @@
+"""Sub-tables: the rows of embedding tables that a batch touches, taken out and put back."""
+
+from jaxtyping import Array, Float, Int32
+
+__all__ = ["gather", "scatter"]
+
+
+def gather(table: Float[Array, "n *d"], rows: Int32[Array, " m"] | None) -> Float[Array, "m *d"]:
+    """Take rows out of a table, or out of its optimizer's state.
+
+    Args:
+        table: The whole table.
+        rows: Which rows; one past the table's end is padding and repeats the last row. None stands
+            for the whole table.
+
+    Returns:
+        The rows.
+    """
+    return table if rows is None else table.at[rows].get(mode="clip")
+
+
+def scatter(
+    table: Float[Array, "n *d"], rows: Int32[Array, " m"] | None, values: Float[Array, "m *d"]
+) -> Float[Array, "n *d"]:
+    """Put rows back into a table; in place where the table's buffer was donated.
+
+    Args:
+        table: The whole table.
+        rows: Which rows, each at most once; padding is dropped. None stands for the whole table.
+        values: Their new values.
+
+    Returns:
+        The table with these rows replaced.
+    """
+    return values if rows is None else table.at[rows].set(values, mode="drop")
