@@ -144,33 +144,37 @@ def _check_keys(
             _check(inner, fields[key].type, path=_join(path, key), where=where)
     missing = [name for name, field in fields.items() if field.required and name not in value]
     if missing:
-        names = ", ".join(_join(path, name) for name in missing)
-        raise RecipeError(f"{where}: {names} is missing", fix="Add it; it has no default.")
+        names = " and ".join(_join(path, name) for name in missing)
+        verb, them = ("is", "it; it has") if len(missing) == 1 else ("are", "them; they have")
+        raise RecipeError(f"{where}: {names} {verb} missing", fix=f"Add {them} no default.")
 
 
 def _translated(message: str, plain: object, *, where: str) -> RecipeError:
     """Return msgspec's complaint about one value in our words."""
     place = _PLACE.match(message)
     what, path = (place["what"], place["path"] or "") if place else (message, "")
-    key = path.removeprefix(".").replace("[...]", "")
+    key = path.removeprefix(".")
     types = _ARTICLE.match(what)
     if types is None:
         return RecipeError(f"{where}: {key or 'the recipe'}: {what}")
     got = _lookup(plain, key)
     return RecipeError(
         f"{where}: {key or 'the recipe'}",
-        got=(types["got"] or "").strip("`") or None if got is None else got,
+        got=got,
         expected=types["expected"].replace("`", "").removesuffix(" | null"),
     )
 
 
 def _lookup(value: object, key: str) -> object:
-    """Return the value at a dotted path, or None when the path leads through a list or nowhere."""
+    """Return the value at a path such as `features[0].column`, or None when it leads nowhere."""
     found: Any = value
-    for part in key.split("."):
-        if not isinstance(found, dict):
+    for part in re.findall(r"[^.\[\]]+", key):
+        if isinstance(found, dict):
+            found = cast("dict[str, object]", found).get(part)
+        elif isinstance(found, list) and part.isdigit():
+            found = cast("list[object]", found)[int(part)]
+        else:
             return None
-        found = cast("dict[str, object]", found).get(part)
     return found
 
 
