@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Integer, Shaped
@@ -277,7 +277,7 @@ class Index(ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, candidates: Candidates, **parameters: float) -> Self:
+    def build(cls, candidates: Candidates, **parameters: int | float) -> "Index":
         """Builds an index.
 
         Args:
@@ -295,7 +295,7 @@ class Index(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, directory: Path, candidates: Candidates) -> Self:
+    def load(cls, directory: Path, candidates: Candidates) -> "Index":
         """Reads what `save` wrote.
 
         Args:

@@ -5,7 +5,7 @@ This is the oracle that approximate indexes are measured against, and what they 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Integer
@@ -112,7 +112,7 @@ class ExactIndex(Index):
         self.candidates = candidates
 
     @classmethod
-    def build(cls, candidates: Candidates, **parameters: float) -> Self:
+    def build(cls, candidates: Candidates, **parameters: int | float) -> "ExactIndex":
         """Builds the index; it has no parameters. See `Index.build`."""
         if parameters:
             raise CandidateIndexError(
@@ -121,7 +121,7 @@ class ExactIndex(Index):
         return cls(candidates)
 
     @classmethod
-    def load(cls, directory: Path, candidates: Candidates) -> Self:
+    def load(cls, directory: Path, candidates: Candidates) -> "ExactIndex":
         """Reads what `save` wrote. See `Index.load`."""
         read_description(directory, kind=cls.kind, candidates=candidates)
         return cls(candidates)

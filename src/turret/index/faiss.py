@@ -9,7 +9,7 @@ Reference: Douze et al., "The Faiss library", 2024, https://arxiv.org/abs/2401.0
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -85,7 +85,7 @@ class FaissIndex(Index):
         self._searcher = searcher
 
     @classmethod
-    def build(cls, candidates: Candidates, **parameters: float) -> Self:
+    def build(cls, candidates: Candidates, **parameters: int | float) -> "FaissIndex":
         """Builds the index; parameters are those of `FaissParameters`. See `Index.build`."""
         settings = with_overrides(FaissParameters.suited_to(len(candidates)), parameters)
         faiss = _import_faiss()
@@ -99,7 +99,7 @@ class FaissIndex(Index):
         return cls(candidates, parameters=settings, searcher=searcher)
 
     @classmethod
-    def load(cls, directory: Path, candidates: Candidates) -> Self:
+    def load(cls, directory: Path, candidates: Candidates) -> "FaissIndex":
         """Reads what `save` wrote. See `Index.load`."""
         description = read_description(directory, kind=cls.kind, candidates=candidates)
         settings = with_overrides(

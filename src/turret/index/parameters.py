@@ -12,7 +12,7 @@ __all__ = ["with_overrides"]
 Parameters = TypeVar("Parameters", bound=msgspec.Struct)
 
 
-def with_overrides(suited: Parameters, overrides: Mapping[str, float]) -> Parameters:
+def with_overrides(suited: Parameters, overrides: Mapping[str, int | float]) -> Parameters:
     """Replaces some settings by others.
 
     Args:

@@ -55,7 +55,7 @@ def _class_of(kind: str) -> type[Index]:
 
 
 def build(
-    kind: str, ids: Iterable[str], vectors: Float[np.ndarray, "n d"], **parameters: float
+    kind: str, ids: Iterable[str], vectors: Float[np.ndarray, "n d"], **parameters: int | float
 ) -> Index:
     """Builds an index of a kind.
 

@@ -12,7 +12,7 @@ Reference: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vect
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -98,7 +98,7 @@ class ScannIndex(Index):
         self._searcher = searcher
 
     @classmethod
-    def build(cls, candidates: Candidates, **parameters: float) -> Self:
+    def build(cls, candidates: Candidates, **parameters: int | float) -> "ScannIndex":
         """Builds the index; parameters are those of `ScannParameters`. See `Index.build`."""
         settings = with_overrides(ScannParameters.suited_to(len(candidates)), parameters)
         scann = import_scann()
@@ -125,7 +125,7 @@ class ScannIndex(Index):
             return cls(candidates, parameters=settings, searcher=builder.build().searcher)
 
     @classmethod
-    def load(cls, directory: Path, candidates: Candidates) -> Self:
+    def load(cls, directory: Path, candidates: Candidates) -> "ScannIndex":
         """Reads what `save` wrote. See `Index.load`."""
         description = read_description(directory, kind=cls.kind, candidates=candidates)
         settings = with_overrides(
