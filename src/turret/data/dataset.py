@@ -5,6 +5,7 @@ of these tables. (An embedding table is another thing: there row 0 is out-of-voc
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -199,6 +200,17 @@ class Dataset:
             A data set that shares the tables of this one.
         """
         return replace(self, interactions=interactions)
+
+    def with_notes(self, notes: Iterable[str]) -> "Dataset":
+        """The same data set with further notes.
+
+        Args:
+            notes: sentences on how the data came to be what they are.
+
+        Returns:
+            A data set that shares everything with this one, the new notes first.
+        """
+        return replace(self, notes=(*notes, *self.notes))
 
     def pairs_by_query(self) -> tuple[Int64[np.ndarray, " rows"], Int32[np.ndarray, " pairs"]]:
         """Lists for each query the distinct candidates it met.

@@ -4,18 +4,19 @@ Each function takes a whole column and answers with a whole column, or with an e
 row is wrong and how to mend it. Rows are counted from 1 in errors.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Float64, Int32
 
 from turret.data.vocabulary import Vocabulary, as_ids, require_present
-from turret.errors import DataError
+from turret.errors import DataError, nearest
 
 __all__ = [
     "as_frame",
+    "condition_columns",
     "constant_columns",
     "entity_table",
     "require_columns",
@@ -49,23 +50,25 @@ def as_frame(data: object, *, what: str) -> pl.DataFrame:
         return data
     if isinstance(data, pl.LazyFrame):
         return data.collect()
+    table = cast(Any, data)  # Known only by what it can do: no such library is a dependency.
     try:
         if isinstance(data, Mapping):
-            return pl.DataFrame(dict(data))
-        if hasattr(data, "__arrow_c_stream__"):
+            return pl.DataFrame(table)
+        if hasattr(table, "__arrow_c_stream__"):
             try:
-                return pl.DataFrame(data)
+                return pl.DataFrame(table)
             except ImportError:
                 # pandas offers the Arrow interface even where the library behind it is missing.
                 pass
-        columns = getattr(data, "columns", None)
-        if columns is not None and hasattr(data, "__getitem__"):
-            return pl.DataFrame({str(name): np.asarray(data[name]) for name in columns})
+        if hasattr(table, "columns") and hasattr(table, "__getitem__"):
+            return pl.DataFrame({str(name): np.asarray(table[name]) for name in table.columns})
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-        raise DataError(f"{what} cannot be taken as a table ({error})", got=type(data)) from error
+        raise DataError(
+            f"{what} cannot be taken as a table ({error})", got=type(table).__name__
+        ) from error
     raise DataError(
         f"{what} cannot be taken as a table",
-        got=type(data),
+        got=type(table).__name__,
         expected="a data frame (Polars, pandas, Arrow) or a mapping of columns",
     )
 
@@ -83,11 +86,10 @@ def require_columns(frame: pl.DataFrame, names: Sequence[str], *, what: str) -> 
     """
     for name in names:
         if name not in frame.columns:
-            near = difflib.get_close_matches(name, frame.columns, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
             raise DataError(
                 f"{what} has no column {name!r}",
-                fix=f"{hint}Its columns are: {', '.join(frame.columns)}.",
+                got=frame.columns,
+                fix=nearest(name, frame.columns),
             )
 
 
@@ -115,7 +117,7 @@ def timestamp_seconds(values: pl.Series, *, unit: str) -> Float64[np.ndarray, " 
     if values.dtype == pl.String:
         parsed = _parse_times(values, what=what)
         return timestamp_seconds(parsed, unit=unit)
-    if values.dtype in (pl.Date, pl.Datetime):
+    if isinstance(values.dtype, pl.Date | pl.Datetime):
         values, unit = values.cast(pl.Datetime("us")).to_physical(), "us"
     elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
         raise DataError(
@@ -181,6 +183,36 @@ def weight_values(values: pl.Series) -> Float32[np.ndarray, " n"]:
     return weights
 
 
+def condition_columns(condition: str) -> list[str]:
+    """Lists the columns that a condition for positives names.
+
+    Args:
+        condition: an SQL condition such as `"user_rating >= 4"`.
+
+    Returns:
+        The names, each once.
+
+    Raises:
+        DataError: if the condition cannot be read.
+
+    Example:
+        >>> condition_columns("user_rating >= 4 AND age < 30")
+        ['age', 'user_rating']
+    """
+    return sorted(set(_condition(condition).meta.root_names()))
+
+
+def _condition(condition: str) -> pl.Expr:
+    try:
+        return pl.sql_expr(condition)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"The condition for positives cannot be read ({error})",
+            got=condition,
+            expected="an SQL condition such as user_rating >= 4",
+        ) from error
+
+
 def select_positive(frame: pl.DataFrame, condition: str, *, what: str) -> pl.DataFrame:
     """Keeps the interactions that fulfil a condition.
 
@@ -200,14 +232,7 @@ def select_positive(frame: pl.DataFrame, condition: str, *, what: str) -> pl.Dat
         >>> select_positive(pl.DataFrame({"stars": [3, 5]}), "stars >= 4", what="the table").height
         1
     """
-    try:
-        expression = pl.sql_expr(condition)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"The condition for positives cannot be read ({error})",
-            got=condition,
-            expected="an SQL condition such as user_rating >= 4",
-        ) from error
+    expression = _condition(condition)
     require_columns(frame, expression.meta.root_names(), what=what)
     try:
         fulfilled = frame.select(kept=expression)["kept"]

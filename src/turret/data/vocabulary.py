@@ -46,7 +46,7 @@ def as_ids(values: pl.Series, *, what: str) -> pl.Series:
     dtype = values.dtype
     if dtype == pl.String:
         return values
-    if dtype.is_integer() or dtype in (pl.Categorical, pl.Enum, pl.Null):
+    if dtype.is_integer() or isinstance(dtype, pl.Categorical | pl.Enum | pl.Null):
         return values.cast(pl.String)
     if not dtype.is_float():
         raise DataError(

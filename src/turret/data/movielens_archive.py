@@ -1,0 +1,391 @@
+"""Where MovieLens comes from: a path, the cache, GroupLens, or the copy inside the RecBole package.
+
+The releases are not part of Turret and may not be passed on, so each user fetches them. A fetched
+file is written beside its final name, synced and renamed: it is there whole or not at all, however
+many processes fetch at once.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from turret.data.movielens_formats import members
+from turret.errors import DataError
+
+__all__ = [
+    "GROUPLENS",
+    "RECBOLE",
+    "RELEASES",
+    "Found",
+    "Release",
+    "Say",
+    "find",
+    "movielens_cache",
+    "say_on_stderr",
+]
+
+Say = Callable[[str], None]
+"""What is told one sentence at a time about where data come from."""
+
+GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
+"""The address of the releases."""
+
+TERMS = (
+    "MovieLens is collected and offered by GroupLens, University of Minnesota, for research: cite "
+    "Harper and Konstan (2015), doi.org/10.1145/2827872; imply no endorsement; do not pass the "
+    "data on or use them commercially without permission. In full: "
+    "https://grouplens.org/datasets/movielens/"
+)
+
+_CONNECT_SECONDS = 4.0
+_IDLE_SECONDS = 10.0
+_PIP_SECONDS = 90.0
+_STALE_SECONDS = 3600.0
+
+
+class Release(NamedTuple):
+    """What a release must be: size and SHA-256 of its archive, and its counts; None is unknown."""
+
+    size: int | None
+    sha256: str | None
+    ratings: int | None
+    users: int | None
+    movies: int | None
+
+
+class Package(NamedTuple):
+    """A package that carries a release: its requirement, file name and SHA-256."""
+
+    requirement: str
+    file: str
+    sha256: str
+
+
+RELEASES: dict[str, Release] = {
+    "100k": Release(
+        4_924_029,
+        "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+        100_000,
+        943,
+        1_682,
+    ),
+    "1m": Release(
+        5_917_549,
+        "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
+        1_000_209,
+        6_040,
+        3_883,
+    ),
+    "10m": Release(
+        65_566_137,
+        "813c411ccb6122564edfe752e7f80c4dcc5aa25fa94c93622f6877a7ba252862",
+        10_000_054,
+        69_878,
+        10_681,
+    ),
+    "20m": Release(
+        198_702_078,
+        "96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3",
+        20_000_263,
+        138_493,
+        27_278,
+    ),
+    "25m": Release(
+        261_978_986,
+        "8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa",
+        25_000_095,
+        162_541,
+        62_423,
+    ),
+    "32m": Release(
+        238_950_008,
+        "e4a68655d7386b8f95f2f2424b2ff975dfdd15ffd59e0d864a14dca43e99d6ee",
+        32_000_204,
+        200_948,
+        87_585,
+    ),
+    # GroupLens replaces this one from time to time, so nothing about it is certain.
+    "latest-small": Release(None, None, None, None, None),
+}
+"""The releases by name."""
+
+RECBOLE = Package(
+    "recbole==1.2.1",
+    "recbole-1.2.1-py3-none-any.whl",
+    "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+)
+"""The package that carries a copy of the 100k release."""
+
+
+class Found(NamedTuple):
+    """A release as it was found.
+
+    Attributes:
+        files: the content of its files.
+        origin: where they come from, in words.
+        exact: whether it is the published archive; a folder or file of the user's own may differ.
+    """
+
+    files: dict[str, bytes]
+    origin: str
+    exact: bool
+
+
+class _Unavailable(Exception):
+    """One place has no usable copy; says why."""
+
+
+def say_on_stderr(sentence: str) -> None:
+    """Prints a sentence to the standard error stream."""
+    print(sentence, file=sys.stderr)
+
+
+def movielens_cache() -> Path:
+    """The user's cache folder for MovieLens, under `$XDG_CACHE_HOME` or else `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "turret" / "movielens"
+
+
+def find(name: str, *, path: str | os.PathLike[str] | None, say: Say) -> Found:
+    """Finds a release: at a path, else in the cache, else at GroupLens, else in RecBole's package.
+
+    Args:
+        name: the name of the release.
+        path: a folder or a zip archive; with a path no other place is looked at.
+        say: is told which place serves, and once the terms of use.
+
+    Returns:
+        The release.
+
+    Raises:
+        DataError: if no place has it; the message gives each place's reason.
+    """
+    if path is not None:
+        place = Path(path).expanduser()
+        try:
+            found = Found(_read(place, name), str(place), exact=False)
+        except _Unavailable as error:
+            raise DataError(
+                f"{place} is no copy of MovieLens {name}: {error}",
+                fix=f"Give the folder or zip archive that GroupLens publishes as ml-{name}.zip.",
+            ) from error
+        say(f"MovieLens {name}: read from {place}")
+        return found
+    reasons: list[str] = []
+    for place, attempt in _places(name, say):
+        try:
+            found = attempt()
+        except _Unavailable as error:
+            reasons.append(f"{place}: {error}")
+            continue
+        say(f"MovieLens {name}: read from {found.origin}")
+        _show_terms(say)
+        return found
+    raise DataError(
+        f"No copy of MovieLens {name} can be had ({'; '.join(reasons)})",
+        fix=f"Fetch {GROUPLENS}ml-{name}.zip and give its path, or use the source 'synthetic'.",
+    )
+
+
+def _places(name: str, say: Say) -> Iterator[tuple[str, Callable[[], Found]]]:
+    """The places to look at without a path, in order, with the function that looks."""
+    cache = movielens_cache()
+    archive = cache / f"ml-{name}.zip"
+    package = cache / RECBOLE.file
+
+    def fetch_archive() -> Found:
+        _download(GROUPLENS + archive.name, archive, release=RELEASES[name], say=say)
+        return Found(_read(archive, name), "GroupLens", exact=True)
+
+    def fetch_package() -> Found:
+        _download_package(RECBOLE, package, say=say)
+        return Found(_read(package, name), f"the package {RECBOLE.requirement}", exact=True)
+
+    def cached(place: Path, *, exact: bool) -> Callable[[], Found]:
+        return lambda: Found(_read(place, name), str(place), exact=exact)
+
+    yield "cache", cached(archive, exact=RELEASES[name].sha256 is not None)
+    if (cache / f"ml-{name}").is_dir():
+        yield "cache", cached(cache / f"ml-{name}", exact=False)
+    if name == "100k" and package.exists():
+        yield "cache", cached(package, exact=True)
+    yield "GroupLens", fetch_archive
+    if name == "100k":
+        yield "package index", fetch_package
+
+
+def _read(place: Path, name: str) -> dict[str, bytes]:
+    """The files of a release from a folder (or a folder in it) or a zip archive."""
+    wanted = {file for format_ in members(name) for file in format_}
+    if place.is_dir():
+        folders = [place, *sorted(folder for folder in place.iterdir() if folder.is_dir())]
+        listings = [{f: folder / f for f in wanted if (folder / f).is_file()} for folder in folders]
+        listing = next((files for files in listings if _complete(files, name)), listings[0])
+        files = {file: path.read_bytes() for file, path in listing.items()}
+    elif place.is_file():
+        files = _read_zip(place, wanted)
+    else:
+        raise _Unavailable("nothing there")
+    if not _complete(files, name):
+        needed = " or ".join(" + ".join(format_) for format_ in members(name))
+        raise _Unavailable(f"it lacks files of that release ({needed})")
+    return files
+
+
+def _complete(files: dict[str, Path] | dict[str, bytes], name: str) -> bool:
+    return any(set(format_) <= set(files) for format_ in members(name))
+
+
+def _read_zip(place: Path, wanted: set[str]) -> dict[str, bytes]:
+    """Those members of a zip archive that are wanted, by their names without folders."""
+    files: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(place) as archive:
+            for member in archive.namelist():
+                file = member.rpartition("/")[2]
+                if file in wanted:
+                    files[file] = archive.read(member)
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise _Unavailable(f"it cannot be read as a zip archive ({error})") from error
+    return files
+
+
+def _download(url: str, target: Path, *, release: Release, say: Say) -> None:
+    """Fetches a file over HTTP into its place, after a check of its size and SHA-256."""
+    response = _open(url)
+    megabytes = "" if release.size is None else f" ({release.size / 1e6:,.0f} MB)"
+    say(f"Fetching {url}{megabytes}")
+    digest, size = hashlib.sha256(), 0
+    with response, _Beside(target) as beside:
+        try:
+            while block := response.read(1 << 20):
+                size += len(block)
+                digest.update(block)
+                beside.file.write(block)
+        except (OSError, HTTPException) as error:
+            raise _Unavailable(f"the transfer broke off after {size:,} bytes ({error})") from error
+        if release.size is not None and size != release.size:
+            raise _Unavailable(f"it sent {size:,} bytes instead of {release.size:,}")
+        if release.sha256 is not None and digest.hexdigest() != release.sha256:
+            raise _Unavailable(f"what it sent has the SHA-256 {digest.hexdigest()}")
+        beside.keep()
+
+
+def _open(url: str) -> HTTPResponse:
+    """Opens an address, or gives up after a few seconds, even if the name service hangs."""
+    outcome: list[HTTPResponse | Exception] = []
+
+    def connect() -> None:
+        try:
+            outcome.append(cast(HTTPResponse, urllib.request.urlopen(url, timeout=_IDLE_SECONDS)))
+        except (OSError, HTTPException, ValueError) as error:
+            outcome.append(error)
+
+    # The time-out of urllib covers neither the name service nor the sum of several addresses.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_CONNECT_SECONDS)
+    if not outcome:
+        raise _Unavailable(f"no answer within {_CONNECT_SECONDS:.0f} seconds")
+    answer = outcome[0]
+    if isinstance(answer, Exception):
+        raise _Unavailable(str(answer)) from answer
+    return answer
+
+
+def _download_package(package: Package, target: Path, *, say: Say) -> None:
+    """Lets pip fetch a package into its place, after a check of its SHA-256."""
+    say(f"Fetching the package {package.requirement}, which carries a copy")
+    options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--quiet", "--progress-bar"]
+    options += ["off", "--disable-pip-version-check", "--timeout", "3", "--retries", "1"]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder]
+        try:
+            done = subprocess.run(
+                [*command, package.requirement],
+                capture_output=True,
+                text=True,
+                timeout=_PIP_SECONDS,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise _Unavailable(f"pip did not finish ({error})") from error
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise _Unavailable(f"pip failed ({lines[-1].strip()})")
+        fetched = Path(folder) / package.file
+        if not fetched.is_file():
+            raise _Unavailable(f"pip brought no {package.file}")
+        content = fetched.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != package.sha256:
+        raise _Unavailable(f"what it sent has the SHA-256 {digest}")
+    with _Beside(target) as beside:
+        beside.file.write(content)
+        beside.keep()
+
+
+class _Beside:
+    """A temporary file beside its target, which `keep` syncs and renames into place."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            self.file = tempfile.NamedTemporaryFile(
+                dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
+            )
+        except OSError as error:
+            raise _Unavailable(
+                f"the cache folder {target.parent} cannot be written ({error}); "
+                "set XDG_CACHE_HOME to one that can"
+            ) from error
+
+    def _sweep(self) -> None:
+        """Removes what a killed process left behind."""
+        for part in self._target.parent.glob(f".{self._target.name}.*.part"):
+            try:
+                if time.time() - part.stat().st_mtime > _STALE_SECONDS:
+                    part.unlink()
+            except FileNotFoundError:
+                pass
+
+    def __enter__(self) -> "_Beside":
+        return self
+
+    def keep(self) -> None:
+        """Puts the file in place."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        written = Path(self.file.name)
+        written.chmod(0o644)  # Temporary files are private; a cache folder may be shared.
+        written.replace(self._target)
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()
+        Path(self.file.name).unlink(missing_ok=True)
+
+
+def _show_terms(say: Say) -> None:
+    """Shows GroupLens' terms of use, once for each cache folder."""
+    mark = movielens_cache() / "terms-shown"
+    if mark.exists():
+        return
+    say(TERMS)
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    except OSError:
+        pass  # They are shown again next time.
