@@ -7,9 +7,10 @@ that scores are true inner products and ties go to the smallest row.
 Reference: Douze et al., "The Faiss library", 2024, https://arxiv.org/abs/2401.08281
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -35,25 +36,27 @@ class FaissParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         lists_to_search: lists that a search looks into.
     """
 
-    lists: int
-    lists_to_search: int
+    lists: Annotated[int, msgspec.Meta(ge=0)]
+    lists_to_search: Annotated[int, msgspec.Meta(ge=0)]
 
     @classmethod
-    def suited_to(cls, size: int) -> "FaissParameters":
+    def suited_to(cls, size: int, *, lists: int | float | None = None) -> "FaissParameters":
         """Chooses settings for a number of candidates.
 
         Args:
             size: number of candidates.
+            lists: the number of lists, when it is given.
 
         Returns:
-            Settings that find more than 95 of the best 100 in 50,000 clustered vectors.
+            Settings that find at least 95 of the best 100 in 50,000 clustered vectors.
 
         Example:
             >>> FaissParameters.suited_to(1682).lists, FaissParameters.suited_to(40_000).lists
             (0, 200)
         """
-        lists = 0 if size < _BRUTE_FORCE_BELOW else round(size**0.5)
-        return cls(lists=lists, lists_to_search=-(-lists // 6))
+        suited = 0 if size < _BRUTE_FORCE_BELOW else round(size**0.5)
+        number = suited if lists is None else math.ceil(lists)
+        return cls(lists=number, lists_to_search=-(-number // 6))
 
 
 def _import_faiss() -> Any:  # the library has no types
@@ -87,14 +90,22 @@ class FaissIndex(Index):
     @classmethod
     def build(cls, candidates: Candidates, **parameters: int | float) -> "FaissIndex":
         """Builds the index; parameters are those of `FaissParameters`. See `Index.build`."""
-        settings = with_overrides(FaissParameters.suited_to(len(candidates)), parameters)
+        suited = FaissParameters.suited_to(len(candidates), lists=parameters.get("lists"))
+        settings = with_overrides(suited, parameters)
         faiss = _import_faiss()
         searcher = faiss.IndexFlatIP(candidates.dim)
         if settings.lists > 0:
             searcher = faiss.IndexIVFFlat(
                 searcher, candidates.dim, settings.lists, faiss.METRIC_INNER_PRODUCT
             )
-            searcher.train(candidates.vectors)
+            try:
+                searcher.train(candidates.vectors)
+            except RuntimeError as error:
+                raise CandidateIndexError(
+                    "FAISS cannot divide the candidates into so many lists",
+                    got=settings.lists,
+                    expected=f"at most {len(candidates)}",
+                ) from error
         searcher.add(candidates.vectors)
         return cls(candidates, parameters=settings, searcher=searcher)
 

@@ -9,10 +9,11 @@ Reference: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vect
 2020, https://arxiv.org/abs/1908.10396
 """
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -45,31 +46,33 @@ class ScannParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         training_sample: at most so many vectors are looked at to find the partitions.
     """
 
-    leaves: int
-    leaves_to_search: int
-    reorder: int
-    dimensions_per_block: int
-    threshold: float
-    training_sample: int
+    leaves: Annotated[int, msgspec.Meta(ge=0)]
+    leaves_to_search: Annotated[int, msgspec.Meta(ge=0)]
+    reorder: Annotated[int, msgspec.Meta(ge=1)]
+    dimensions_per_block: Annotated[int, msgspec.Meta(ge=1)]
+    threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+    training_sample: Annotated[int, msgspec.Meta(ge=1)]
 
     @classmethod
-    def suited_to(cls, size: int) -> "ScannParameters":
+    def suited_to(cls, size: int, *, leaves: int | float | None = None) -> "ScannParameters":
         """Chooses settings for a number of candidates.
 
         Args:
             size: number of candidates.
+            leaves: the number of partitions, when it is given.
 
         Returns:
-            Settings that find more than 95 of the best 100 in 50,000 clustered vectors.
+            Settings that find at least 95 of the best 100 in 50,000 clustered vectors.
 
         Example:
             >>> ScannParameters.suited_to(1682).leaves, ScannParameters.suited_to(40_000).leaves
             (0, 200)
         """
-        leaves = 0 if size < _BRUTE_FORCE_BELOW else round(size**0.5)
+        suited = 0 if size < _BRUTE_FORCE_BELOW else round(size**0.5)
+        number = suited if leaves is None else math.ceil(leaves)
         return cls(
-            leaves=leaves,
-            leaves_to_search=-(-leaves // 5),
+            leaves=number,
+            leaves_to_search=-(-number // 5),
             reorder=1000,
             dimensions_per_block=2,
             threshold=0.2,
@@ -100,7 +103,8 @@ class ScannIndex(Index):
     @classmethod
     def build(cls, candidates: Candidates, **parameters: int | float) -> "ScannIndex":
         """Builds the index; parameters are those of `ScannParameters`. See `Index.build`."""
-        settings = with_overrides(ScannParameters.suited_to(len(candidates)), parameters)
+        suited = ScannParameters.suited_to(len(candidates), leaves=parameters.get("leaves"))
+        settings = with_overrides(suited, parameters)
         scann = import_scann()
         if len(candidates) == 0:
             return cls(candidates, parameters=settings, searcher=None)
@@ -121,8 +125,14 @@ class ScannIndex(Index):
                 )
                 .reorder(settings.reorder)
             )
-        with without_log_lines():
-            return cls(candidates, parameters=settings, searcher=builder.build().searcher)
+        try:
+            with without_log_lines():
+                searcher = builder.build().searcher
+        except (RuntimeError, ValueError) as error:
+            raise CandidateIndexError(
+                f"ScaNN cannot build this index: {error}", got=settings
+            ) from error
+        return cls(candidates, parameters=settings, searcher=searcher)
 
     @classmethod
     def load(cls, directory: Path, candidates: Candidates) -> "ScannIndex":
@@ -136,8 +146,14 @@ class ScannIndex(Index):
             return cls.build(candidates, **description.parameters)
         scann = import_scann()
         # ScaNN's own loader would unpickle ids that lie beside the index; this one cannot.
-        with without_log_lines():
-            searcher = scann.scann_pybind.ScannNumpy(str(directory), _read_assets(directory))
+        assets = _read_assets(directory)
+        try:
+            with without_log_lines():
+                searcher = scann.scann_pybind.ScannNumpy(str(directory), assets)
+        except (RuntimeError, ValueError) as error:
+            raise CandidateIndexError(
+                f"ScaNN cannot read its files: {error}", fix="Build the index again."
+            ) from error
         if searcher.size() != len(candidates):
             raise CandidateIndexError(
                 f"the ScaNN files in {directory} belong to other candidates",

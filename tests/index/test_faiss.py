@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from turret.errors import CandidateIndexError
+from turret.index import registry
+from turret.index.faiss import FaissIndex, FaissParameters
+
+IDS = [str(row) for row in range(1000)]
+VECTORS = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
+
+
+def test_settings_are_kept(tmp_path: Path) -> None:
+    registry.build("faiss", IDS, VECTORS, lists=10, lists_to_search=3).save(tmp_path)
+    index = registry.load(tmp_path, IDS, VECTORS)
+    assert isinstance(index, FaissIndex)
+    assert index.parameters == FaissParameters(lists=10, lists_to_search=3)
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    registry.build("faiss", IDS, VECTORS, lists=10).save(tmp_path)
+    (tmp_path / "lists.faiss").write_bytes(b"no lists")
+    with pytest.raises(CandidateIndexError, match=r"FAISS cannot read .*lists\.faiss"):
+        registry.load(tmp_path, IDS, VECTORS)
+
+
+def test_more_lists_than_candidates_are_refused() -> None:
+    with pytest.raises(CandidateIndexError, match="got 2000, expected at most 1000"):
+        registry.build("faiss", IDS, VECTORS, lists=2000)
