@@ -1,7 +1,7 @@
 """The source files as syntax trees, for the tests that hold rules over all of them."""
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +13,8 @@ PACKAGE = ROOT / "src" / "turret"
 class Source:
     path: Path
     name: str
-    text: str
-    tree: ast.Module
+    text: str = field(repr=False)
+    tree: ast.Module = field(repr=False)
 
     @property
     def exported(self) -> list[str] | None:

@@ -1,0 +1,8 @@
+"""Lets `python -m turret` be the command `turret`."""
+
+from turret.cli.app import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    main()

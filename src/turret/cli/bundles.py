@@ -1,0 +1,106 @@
+"""The commands about bundles and the installation: `evaluate`, `index`, `verify`, `doctor`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from turret.cli.arguments import Bundle, Json
+from turret.cli.output import json_value, mapping, say, show
+
+__all__ = ["add_commands"]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this file.
+
+    Args:
+        app: what they are added to.
+    """
+    app.command("evaluate")(evaluate)
+    app.command("index")(index)
+    app.command("verify")(verify)
+    app.command("doctor")(doctor)
+
+
+def evaluate(
+    bundle: Bundle,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Judge by these interactions instead of the recipe's test part: a file, folder or "
+            "glob with the recipe's columns.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a bundle on held-back interactions, beside the baselines."""
+    from turret import pipeline
+    from turret.compilation import keep_compiled_programs
+
+    keep_compiled_programs()
+    report = pipeline.evaluate_bundle(bundle, files=data)
+    if as_json:
+        json_value(report.to_dict())
+    else:
+        show(report.to_table())
+        for warning in report.warnings:
+            say(f"Warning: {warning}")
+
+
+def index(
+    bundle: Bundle,
+    kind: Annotated[
+        Literal["exact", "scann", "faiss"], typer.Option(help="The kind of search.")
+    ] = "exact",
+    as_json: Json = False,
+) -> None:
+    """Build the index of a bundle anew, in place."""
+    from turret import pipeline
+
+    built = pipeline.rebuild_index(bundle, kind=kind)
+    if as_json:
+        json_value({"bundle": str(bundle), "kind": kind, "candidates": len(built)})
+    else:
+        say(f"{bundle} now answers with the index {kind!r} over {len(built):,} candidates.")
+
+
+def verify(bundle: Bundle, as_json: Json = False) -> None:
+    """Check every file of a bundle against its manifest."""
+    from turret.bundle import Bundle as Opened
+
+    files = Opened.open(bundle).files
+    total = sum(entry.bytes for entry in files.values())
+    if as_json:
+        json_value({"bundle": str(bundle), "ok": True, "files": len(files), "bytes": total})
+    else:
+        typer.echo(f"{bundle} is whole: {len(files)} files, {total:,} bytes.")
+
+
+def doctor(as_json: Json = False) -> None:
+    """Show versions, devices, and what is missing."""
+    import msgspec
+
+    from turret.doctor import diagnose
+
+    found = diagnose()
+    if as_json:
+        json_value(msgspec.to_builtins(found))
+    else:
+        mapping(found.system, title="System")
+        mapping(
+            {name: version or "missing" for name, version in found.versions.items()},
+            title="Versions",
+        )
+        typer.echo("Devices")
+        for device in found.devices:
+            typer.echo(f"  {device}")
+        parts = {
+            part.name: f"{part.version or 'missing'} ({part.purpose})"
+            + ("" if part.install is None else f": {part.install}")
+            for part in found.optional
+        }
+        mapping(parts, title="Optional parts")
+    if found.missing:
+        say(f"Missing: {', '.join(found.missing)}. Install Turret again: pip install turret")
+        raise typer.Exit(1)

@@ -1,0 +1,154 @@
+"""The commands that read data and train: `demo`, `data`, `train`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from turret.cli.arguments import Json, changes, recipe_of
+from turret.cli.output import json_value, mapping, say, show
+from turret.cli.progress import metrics_path, train_with_progress
+from turret.errors import RecipeError
+
+__all__ = ["add_commands"]
+
+# The usual columns of the data sets known by name: query id, candidate id, time.
+MOVIELENS = ("user_id", "movie_title", "timestamp")
+SYNTHETIC = ("user_id", "item_id", "timestamp")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this file.
+
+    Args:
+        app: what they are added to.
+    """
+    app.command("demo")(demo)
+    app.command("data")(data)
+    app.command("train")(train)
+
+
+def demo(
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Train only this recipe: tutorial, movielens, or a file. Default: both."),
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="movielens-100k, synthetic, or a folder or zip that holds MovieLens-100K.",
+        ),
+    ] = "movielens-100k",
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the bundles go, one folder a recipe.")
+    ] = Path("runs/demo"),
+) -> None:
+    """Train on MovieLens-100K, compare, and answer for user 42."""
+    from turret.cli.demonstration import run
+
+    run(recipe=recipe, data=data, output=output)
+
+
+def data(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="movielens-100k (or -1m, -10m, -20m, -25m, -32m, -latest-small), synthetic, or a "
+            "file, folder or glob of CSV, Parquet or JSON lines.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the three tables there, as Parquet."),
+    ] = None,
+    query_id: Annotated[str | None, typer.Option(help="The column that says who asked.")] = None,
+    candidate_id: Annotated[
+        str | None, typer.Option(help="The column that says what was chosen.")
+    ] = None,
+    timestamp: Annotated[str | None, typer.Option(help="The column that says when.")] = None,
+    timestamp_unit: Annotated[
+        Literal["s", "ms", "us", "ns"], typer.Option(help="Its unit, when it holds numbers.")
+    ] = "s",
+    weight: Annotated[
+        str | None, typer.Option(help="The column that says how much an interaction counts.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Keep what fulfils this, such as 'user_rating >= 4'.")
+    ] = None,
+    queries: Annotated[str | None, typer.Option(help="A file with one row a query.")] = None,
+    candidates: Annotated[str | None, typer.Option(help="A file with one row a candidate.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch or read interactions, validate them, and summarise them."""
+    from turret.data import sources
+    from turret.data.writing import write_tables
+    from turret.recipe import Data
+
+    known = source == "synthetic" or source.startswith("movielens-")
+    usual = (SYNTHETIC if source == "synthetic" else MOVIELENS) if known else (None, None, None)
+    query_id, candidate_id = query_id or usual[0], candidate_id or usual[1]
+    if query_id is None or candidate_id is None:
+        raise RecipeError(
+            "The columns of ids are not named",
+            fix="Name them with --query-id and --candidate-id."
+            f" There are: {', '.join(sources.read(source).columns)}.",
+        )
+    dataset = sources.load(
+        Data(
+            source=source if known else None,
+            files=None if known else source,
+            query_id=query_id,
+            candidate_id=candidate_id,
+            timestamp=timestamp or usual[2],
+            timestamp_unit=timestamp_unit,
+            weight=weight,
+            positive=positive,
+            queries=queries,
+            candidates=candidates,
+        )
+    )
+    summary = dataset.summary()
+    if output is not None:
+        write_tables(dataset, output)
+        say(f"Wrote interactions, queries and candidates to {output}.")
+    if as_json:
+        json_value(summary)
+    else:
+        del summary["notes"]
+        mapping(summary, title=source)
+        for note in dataset.notes:
+            say(f"Note: {note}")
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A recipe file, or: tutorial, movielens.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The bundle's directory. Default: runs/NAME."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value: --set train.epochs=5."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe and write its bundle."""
+    from turret import toml
+
+    chosen = recipe_of(recipe)
+    if settings:
+        chosen = toml.override(chosen, changes(settings))
+    target = output or Path("runs") / Path(recipe).stem
+    outcome = train_with_progress(chosen, target)
+    if as_json:
+        json_value({"bundle": str(outcome.bundle), "report": outcome.report.to_dict()})
+    else:
+        show(outcome.report.to_table())
+        for warning in outcome.report.warnings:
+            say(f"Warning: {warning}")
+        say(f"Bundle: {outcome.bundle}")
+        say(f"Steps and epochs: {metrics_path(target)}")
