@@ -18,9 +18,7 @@ from jaxtyping import Array, Float, Int32
 
 from turret.recipe import Softmax
 
-__all__ = ["softmax_loss", "softmax_loss_sum"]
-
-_CHUNK = 1024
+__all__ = ["softmax_loss"]
 
 
 def softmax_loss(
@@ -32,6 +30,7 @@ def softmax_loss(
     pair_weight: Float[Array, " p"],
     candidate_count: Float[Array, " c"],
     config: Softmax,
+    chunk_size: int = 1024,
 ) -> Float[Array, ""]:
     """The softmax loss of a batch, reduced as the recipe says.
 
@@ -44,6 +43,9 @@ def softmax_loss(
         candidate_count: How often each candidate stands as a column; 0 marks padding.
         config: Temperature and reduction: "sum" over pairs, or "mean", which divides by the sum of
             the weights.
+
+        chunk_size: At most so many query rows are scored at once; memory grows with
+            `chunk_size * C` and the result does not depend on it, rounding aside.
 
     Returns:
         A scalar.
@@ -62,25 +64,27 @@ def softmax_loss(
         Yi et al., "Sampling-bias-corrected neural modeling for large corpus item recommendations",
         RecSys 2019.
     """
-    total = softmax_loss_sum(
+    total = _loss_sum(
         queries / config.temperature,
         candidates,
         pair_query,
         pair_candidate,
         pair_weight,
         candidate_count,
+        chunk_size,
     )
     return total if config.reduction == "sum" else total / jnp.sum(pair_weight)
 
 
-@jax.custom_vjp
-def softmax_loss_sum(
+@partial(jax.custom_vjp, nondiff_argnums=(6,))
+def _loss_sum(
     queries: Float[Array, "q d"],
     candidates: Float[Array, "c d"],
     pair_query: Int32[Array, " p"],
     pair_candidate: Int32[Array, " p"],
     pair_weight: Float[Array, " p"],
     candidate_count: Float[Array, " c"],
+    chunk_size: int,
 ) -> Float[Array, ""]:
     """The summed softmax loss, in one pass over chunks of query rows.
 
@@ -101,15 +105,18 @@ def softmax_loss_sum(
         A scalar.
     """
     chunk = partial(_chunk_value, candidates=candidates, log_count=_log_count(candidate_count))
-    total = jnp.sum(jax.lax.map(chunk, _chunks(queries, pair_query, pair_weight)))
+    xs = _chunks(queries, pair_query, pair_weight, chunk_size)
+    total = jnp.sum(jax.lax.map(chunk, xs))
     return total - jnp.sum(
         _positive_scores(queries, candidates, pair_query, pair_candidate) * pair_weight
     )
 
 
-def _forward(queries, candidates, pair_query, pair_candidate, pair_weight, candidate_count):
+def _forward(
+    queries, candidates, pair_query, pair_candidate, pair_weight, candidate_count, chunk_size
+):
     chunk = partial(_chunk_gradient, candidates=candidates, log_count=_log_count(candidate_count))
-    xs = _chunks(queries, pair_query, pair_weight)
+    xs = _chunks(queries, pair_query, pair_weight, chunk_size)
     (total, d_candidates), d_queries = jax.lax.scan(
         chunk, (jnp.zeros((), queries.dtype), jnp.zeros_like(candidates)), xs
     )
@@ -122,12 +129,12 @@ def _forward(queries, candidates, pair_query, pair_candidate, pair_weight, candi
     return total, (d_queries, d_candidates)
 
 
-def _backward(gradients, cotangent):
+def _backward(chunk_size, gradients, cotangent):
     d_queries, d_candidates = gradients
     return cotangent * d_queries, cotangent * d_candidates, None, None, None, None
 
 
-softmax_loss_sum.defvjp(_forward, _backward)
+_loss_sum.defvjp(_forward, _backward)
 
 
 def _log_count(candidate_count: Float[Array, " c"]) -> Float[Array, " c"]:
@@ -139,11 +146,14 @@ def _positive_scores(queries, candidates, pair_query, pair_candidate) -> Float[A
 
 
 def _chunks(
-    queries: Float[Array, "q d"], pair_query: Int32[Array, " p"], pair_weight: Float[Array, " p"]
+    queries: Float[Array, "q d"],
+    pair_query: Int32[Array, " p"],
+    pair_weight: Float[Array, " p"],
+    chunk_size: int,
 ) -> tuple[Float[Array, "n chunk d"], Float[Array, "n chunk"]]:
-    """Cut the queries and their pairs' summed weights into chunks of at most `_CHUNK` rows."""
+    """Cut the queries and their pairs' summed weights into chunks of at most `chunk_size` rows."""
     q, d = queries.shape
-    number = -(-q // _CHUNK)
+    number = -(-q // chunk_size)
     size = -(-q // number)
     weight = jnp.zeros(number * size, queries.dtype).at[pair_query].add(pair_weight)
     padded = jnp.pad(queries, ((0, number * size - q), (0, 0)))
