@@ -1,0 +1,385 @@
+"""The bundle: the directory a training writes, with everything needed to answer.
+
+`docs/bundle-format.md` specifies the files. `Bundle` is the same content in memory, so a
+recommender answers alike before and after it was written.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float32, Int32, Int64
+
+from turret import bundle_files, sealed, toml
+from turret.bundle_parts import Judged, Trained, provenance_of
+from turret.data.dataset import Dataset
+from turret.data.encoders import TowerEncoder
+from turret.errors import BundleError
+from turret.index import registry
+from turret.index.base import Index
+from turret.recipe import Recipe, Tower, TwoTower
+
+__all__ = ["FORMAT", "FORMAT_VERSION", "Bundle", "require_free", "write"]
+
+FORMAT = "turret-bundle"
+"""What `format` says in the manifest of a bundle."""
+
+FORMAT_VERSION = 1
+"""The version of the format that is written, and the newest that is read."""
+
+_REQUIRED = (
+    "model.json",
+    "parameters.safetensors",
+    "queries.parquet",
+    "candidates.parquet",
+    "vectors.safetensors",
+    "seen.safetensors",
+    "provenance.json",
+    "index/index.json",
+)
+_ATTEMPTS = 5
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of `model.json`."""
+
+    query_id: str
+    candidate_id: str
+    model: TwoTower
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """Everything needed to answer, in memory.
+
+    Attributes:
+        config: the two towers.
+        query_encoder: encodes query columns.
+        candidate_encoder: encodes candidate columns.
+        arrays: every parameter of the towers by its path.
+        query_id: the name of the column of query ids.
+        queries: for each query its id and the columns that the query tower reads.
+        candidates: for each candidate its id and all that is known of it, for display.
+        candidate_id: the name of the column of candidate ids.
+        query_vectors: the vector of each query in `queries`, `[q, d]`.
+        known_queries: whether training met a feature of the query, `[q]`.
+        index: searches the candidate vectors; its rows are those of `candidates`.
+        seen_indptr: `[q + 1]`; the candidates of query row `i` in the training data are
+            `seen_rows[seen_indptr[i]:seen_indptr[i + 1]]`, ascending.
+        seen_rows: rows of candidates, `[pairs]`.
+        candidate_count: training interactions of each candidate, `[c]`.
+        recipe: the recipe of the training, if there was one.
+        report: how the model was judged, as JSON values, if it was.
+        provenance: what it was made with and from, as JSON values.
+    """
+
+    config: TwoTower
+    query_encoder: TowerEncoder = field(repr=False)
+    candidate_encoder: TowerEncoder = field(repr=False)
+    arrays: Mapping[str, np.ndarray] = field(repr=False)
+    query_id: str
+    candidate_id: str
+    queries: pl.DataFrame = field(repr=False)
+    candidates: pl.DataFrame = field(repr=False)
+    query_vectors: Float32[np.ndarray, "q d"] = field(repr=False)
+    known_queries: Bool[np.ndarray, " q"] = field(repr=False)
+    index: Index = field(repr=False)
+    seen_indptr: Int64[np.ndarray, " q+1"] = field(repr=False)
+    seen_rows: Int32[np.ndarray, " pairs"] = field(repr=False)
+    candidate_count: Int64[np.ndarray, " c"] = field(repr=False)
+    recipe: Recipe | None = field(repr=False)
+    report: dict[str, object] | None = field(repr=False)
+    provenance: dict[str, object] = field(repr=False)
+
+    @classmethod
+    def assemble(
+        cls,
+        *,
+        trained: Trained,
+        dataset: Dataset,
+        index: Index,
+        recipe: Recipe | None = None,
+        report: Judged | None = None,
+    ) -> "Bundle":
+        """Gathers what a training gave.
+
+        Args:
+            trained: the model.
+            dataset: the training part: its tables, and the interactions that count as seen.
+            index: an index over the candidates of the data set, in their order.
+            recipe: what the training followed.
+            report: how the model was judged.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            BundleError: if the index holds other candidates than the data set.
+        """
+        if index.ids.tolist() != dataset.candidate_ids.to_list():
+            raise BundleError(
+                "the index holds other candidates than the data set",
+                got=f"{len(index)} candidates",
+                expected=f"the {dataset.num_candidates} of the data set in their order",
+            )
+        columns = dict.fromkeys((dataset.query_id, *trained.query_encoder.columns))
+        indptr, rows = dataset.pairs_by_query()
+        counts = np.bincount(dataset.interactions.candidate_row, minlength=dataset.num_candidates)
+        return cls(
+            config=trained.config,
+            query_encoder=trained.query_encoder,
+            candidate_encoder=trained.candidate_encoder,
+            arrays=trained.arrays(),
+            query_id=dataset.query_id,
+            candidate_id=dataset.candidate_id,
+            queries=dataset.queries.select(*columns),
+            candidates=dataset.candidates,
+            query_vectors=trained.query_vectors(dataset.queries),
+            known_queries=trained.known_queries(dataset.queries),
+            index=index,
+            seen_indptr=indptr,
+            seen_rows=rows,
+            candidate_count=counts.astype(np.int64),
+            recipe=recipe,
+            report=None if report is None else report.to_dict(),
+            provenance=provenance_of(dataset, recipe),
+        )
+
+    @cached_property
+    def trained(self) -> Trained:
+        """The model; the first use imports JAX."""
+        from turret.model.trained import TrainedModel
+
+        return TrainedModel.from_arrays(
+            self.config,
+            query_encoder=self.query_encoder,
+            candidate_encoder=self.candidate_encoder,
+            arrays=self.arrays,
+        )
+
+    def with_index(self, index: Index) -> "Bundle":
+        """The same bundle with another index.
+
+        Args:
+            index: an index over the same candidates, in their order.
+
+        Returns:
+            A new bundle.
+
+        Raises:
+            BundleError: if the index holds other candidates.
+        """
+        if index.ids.tolist() != self.index.ids.tolist():
+            raise BundleError("the index holds other candidates than the bundle")
+        return replace(self, index=index)
+
+    def save(self, directory: str | os.PathLike[str]) -> Path:
+        """Writes the bundle; a process killed meanwhile leaves all of it or nothing.
+
+        Args:
+            directory: where it will stand. A bundle that is there is replaced; anything else,
+                other than an empty directory, is left alone and refused.
+
+        Returns:
+            The absolute path of the bundle.
+
+        Raises:
+            BundleError: if something else stands there.
+        """
+        return sealed.seal(
+            Path(directory), format=FORMAT, format_version=FORMAT_VERSION, fill=self._fill
+        )
+
+    def _fill(self, directory: Path) -> None:
+        head = _Head(query_id=self.query_id, candidate_id=self.candidate_id, model=self.config)
+        bundle_files.write_json(directory / "model.json", head)
+        (directory / "encoders").mkdir()
+        for tower, encoder in (
+            ("query", self.query_encoder),
+            ("candidate", self.candidate_encoder),
+        ):
+            state = encoder.state()
+            for number, column in enumerate(encoder.columns):
+                table = state[column].rename("id").to_frame()
+                bundle_files.write_table(directory / _encoder_file(tower, number), table)
+        bundle_files.write_tensors(directory / "parameters.safetensors", self.arrays)
+        bundle_files.write_table(directory / "queries.parquet", self.queries)
+        bundle_files.write_table(directory / "candidates.parquet", self.candidates)
+        vectors = {
+            "candidates": self.index.vectors,
+            "queries": self.query_vectors,
+            "known_queries": self.known_queries,
+        }
+        bundle_files.write_tensors(directory / "vectors.safetensors", vectors)
+        seen = {
+            "indptr": self.seen_indptr,
+            "candidate_row": self.seen_rows,
+            "candidate_count": self.candidate_count,
+        }
+        bundle_files.write_tensors(directory / "seen.safetensors", seen)
+        (directory / "index").mkdir()
+        self.index.save(directory / "index")
+        bundle_files.write_json(directory / "provenance.json", self.provenance)
+        if self.recipe is not None:
+            (directory / "recipe.toml").write_bytes(toml.dumps(self.recipe).encode("utf-8"))
+        if self.report is not None:
+            bundle_files.write_json(directory / "report.json", self.report)
+
+    @classmethod
+    def open(cls, directory: str | os.PathLike[str]) -> "Bundle":
+        """Reads a bundle and verifies every file of it.
+
+        Args:
+            directory: the directory of the bundle.
+
+        Returns:
+            The bundle. It no longer depends on the directory.
+
+        Raises:
+            BundleError: if there is no bundle, its format is newer than this version, or a file is
+                missing, damaged or too many; each such file is named.
+            MissingPartError: if its kind of index needs a library that is not installed.
+        """
+        path = Path(directory)
+        for _ in range(_ATTEMPTS):
+            before = sealed.identity(path) if path.is_dir() else None
+            try:
+                bundle = cls._read(path)
+            except BundleError:
+                # A bundle that takes another's place while that is read is not a damaged one.
+                if not path.is_dir() or sealed.identity(path) == before:
+                    raise
+                continue
+            if path.is_dir() and sealed.identity(path) == before:
+                return bundle
+        raise BundleError(f"{path} is replaced again and again while it is read")
+
+    @classmethod
+    def _read(cls, directory: Path) -> "Bundle":
+        _verify(directory)
+        head = bundle_files.read_json(directory / "model.json", _Head)
+        columns = [feature.column for feature in head.model.query.features]
+        queries = bundle_files.read_table(directory / "queries.parquet", (head.query_id, *columns))
+        candidates = bundle_files.read_table(directory / "candidates.parquet", [head.candidate_id])
+        dim, q, c = head.model.embedding_dim, queries.height, candidates.height
+        vectors = bundle_files.read_tensors(
+            directory / "vectors.safetensors",
+            {
+                "candidates": ("float32", (c, dim)),
+                "queries": ("float32", (q, dim)),
+                "known_queries": ("bool", (q,)),
+            },
+        )
+        seen = bundle_files.read_tensors(
+            directory / "seen.safetensors",
+            {"indptr": ("int64", (q + 1,)), "candidate_count": ("int64", (c,))},
+        )
+        with bundle_files.reading(directory / "index"):
+            ids = candidates[head.candidate_id].to_list()
+            index = registry.load(directory / "index", ids, vectors["candidates"])
+        return cls(
+            config=head.model,
+            query_encoder=_read_encoder(directory, "query", head.model.query),
+            candidate_encoder=_read_encoder(directory, "candidate", head.model.candidate),
+            arrays=bundle_files.read_tensors(directory / "parameters.safetensors"),
+            query_id=head.query_id,
+            candidate_id=head.candidate_id,
+            queries=queries,
+            candidates=candidates,
+            query_vectors=vectors["queries"],
+            known_queries=vectors["known_queries"],
+            index=index,
+            seen_indptr=seen["indptr"],
+            seen_rows=seen["candidate_row"],
+            candidate_count=seen["candidate_count"],
+            recipe=_read_recipe(directory / "recipe.toml"),
+            report=_read_object(directory / "report.json"),
+            provenance=_read_object(directory / "provenance.json") or {},
+        )
+
+
+def require_free(directory: str | os.PathLike[str]) -> Path:
+    """Checks that a bundle may be written at a place, before there is one to write.
+
+    Args:
+        directory: the place.
+
+    Returns:
+        The place as an absolute path.
+
+    Raises:
+        BundleError: if something stands there that is neither a bundle nor an empty directory.
+    """
+    return sealed.require_free(Path(directory), format=FORMAT)
+
+
+def write(
+    directory: str | os.PathLike[str],
+    *,
+    trained: Trained,
+    dataset: Dataset,
+    index: Index,
+    recipe: Recipe | None = None,
+    report: Judged | None = None,
+) -> Path:
+    """Writes the bundle of a training: `Bundle.assemble`, then `Bundle.save`.
+
+    Args:
+        directory: where it will stand; see `Bundle.save`.
+        trained: the model.
+        dataset: the training part.
+        index: an index over the candidates of the data set, in their order.
+        recipe: what the training followed.
+        report: how the model was judged.
+
+    Returns:
+        The absolute path of the bundle.
+
+    Raises:
+        BundleError: if something else stands there, or the index holds other candidates.
+    """
+    bundle = Bundle.assemble(
+        trained=trained, dataset=dataset, index=index, recipe=recipe, report=report
+    )
+    return bundle.save(directory)
+
+
+def _encoder_file(tower: str, number: int) -> str:
+    # By number: a column may have any name, a file may not.
+    return f"encoders/{tower}-{number}.parquet"
+
+
+def _verify(directory: Path) -> None:
+    manifest = sealed.read_manifest(directory, format=FORMAT, newest=FORMAT_VERSION)
+    found = sealed.problems(directory, manifest)
+    found += [f"{name} is missing" for name in _REQUIRED if name not in manifest.files]
+    if found:
+        raise BundleError(
+            f"The bundle at {directory} is not as it was written: {'; '.join(found)}",
+            fix="Copy it again, or train again.",
+        )
+
+
+def _read_encoder(directory: Path, name: str, tower: Tower) -> TowerEncoder:
+    state: dict[str, pl.Series] = {}
+    for number, feature in enumerate(tower.features):
+        path = directory / _encoder_file(name, number)
+        state[feature.column] = bundle_files.read_table(path, ["id"])["id"]
+    with bundle_files.reading(directory / "encoders"):
+        return TowerEncoder.from_state(name, tuple(tower.features), state)
+
+
+def _read_recipe(path: Path) -> Recipe | None:
+    if not path.exists():
+        return None
+    with bundle_files.reading(path):
+        return toml.loads(path.read_bytes(), where=path.name)
+
+
+def _read_object(path: Path) -> dict[str, object] | None:
+    return bundle_files.read_json(path, dict[str, object]) if path.exists() else None

@@ -1,0 +1,159 @@
+"""The kinds of file in a bundle: JSON, tensors and tables, each written and read in one way.
+
+Reading turns whatever goes wrong into a `BundleError` that names the file.
+"""
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import polars as pl
+import safetensors
+import safetensors.numpy
+
+from turret.errors import BundleError, TurretError
+
+__all__ = [
+    "read_json",
+    "read_table",
+    "read_tensors",
+    "reading",
+    "write_json",
+    "write_table",
+    "write_tensors",
+]
+
+T = TypeVar("T")
+
+
+@contextmanager
+def reading(path: Path) -> Generator[None]:
+    """Names the file in whatever goes wrong while it is read.
+
+    Args:
+        path: the file.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        BundleError: if the block fails because of what the file holds.
+    """
+    try:
+        yield
+    except BundleError:
+        raise
+    except (
+        OSError,
+        UnicodeDecodeError,
+        TurretError,
+        msgspec.MsgspecError,
+        pl.exceptions.PolarsError,
+        safetensors.SafetensorError,
+    ) as error:
+        raise BundleError(
+            f"{path} cannot be read: {error}", fix="Copy the bundle again, or train again."
+        ) from error
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a value as indented JSON in UTF-8.
+
+    Args:
+        path: the file.
+        value: anything that msgspec encodes.
+    """
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Reads a JSON file.
+
+    Args:
+        path: the file.
+        kind: the type of the value.
+
+    Returns:
+        The value.
+
+    Raises:
+        BundleError: if the file is no JSON, or holds a value of another type.
+    """
+    with reading(path):
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Writes named arrays as safetensors.
+
+    Args:
+        path: the file.
+        tensors: the arrays by name.
+    """
+    plain = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    safetensors.numpy.save_file(plain, path)
+
+
+def read_tensors(
+    path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]] | None = None
+) -> dict[str, np.ndarray]:
+    """Reads named arrays from safetensors.
+
+    Args:
+        path: the file.
+        shapes: for each name the array's dtype and shape, when they are known.
+
+    Returns:
+        The arrays by name.
+
+    Raises:
+        BundleError: if the file cannot be read, or an array is missing or of another dtype or
+            shape.
+    """
+    with reading(path):
+        tensors = safetensors.numpy.load_file(path)
+    for name, (dtype, shape) in ({} if shapes is None else shapes).items():
+        array = tensors.get(name)
+        if array is None:
+            raise BundleError(f"{path} has no tensor {name}", got=sorted(tensors))
+        if (array.dtype.name, array.shape) != (dtype, shape):
+            raise BundleError(
+                f"{path}: the tensor {name} does not fit the rest of the bundle",
+                got=f"{array.dtype.name}{list(array.shape)}",
+                expected=f"{dtype}{list(shape)}",
+            )
+    return tensors
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Writes a table as Parquet, compressed with zstd.
+
+    Args:
+        path: the file.
+        table: the table.
+    """
+    table.write_parquet(path)
+
+
+def read_table(path: Path, columns: Iterable[str]) -> pl.DataFrame:
+    """Reads a table from Parquet.
+
+    Args:
+        path: the file.
+        columns: the columns it must have.
+
+    Returns:
+        The whole table.
+
+    Raises:
+        BundleError: if the file cannot be read, or a column is missing.
+    """
+    with reading(path):
+        table = pl.read_parquet(path)
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise BundleError(f"{path} lacks the column {missing[0]!r}", got=table.columns)
+    return table

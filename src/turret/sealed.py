@@ -1,0 +1,323 @@
+"""Sealed directories: written whole or not at all, and verified file by file when opened.
+
+A sealed directory holds files and a `manifest.json` that names each of them with its length and
+its SHA-256. It comes into being beside its place under another name, is flushed to the disk, and
+is then renamed; a process killed at any moment leaves what stood there before, or the new one.
+"""
+
+import ctypes
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from turret.errors import BundleError
+
+__all__ = [
+    "MANIFEST",
+    "FileEntry",
+    "Manifest",
+    "identity",
+    "problems",
+    "read_manifest",
+    "require_free",
+    "seal",
+]
+
+MANIFEST = "manifest.json"
+"""The name of the file that names the others."""
+
+_PARTIAL = ".partial"
+
+
+class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a manifest says of one file.
+
+    Attributes:
+        bytes: its length.
+        sha256: its SHA-256, in 64 lower-case hexadecimal digits.
+    """
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of `manifest.json`.
+
+    Attributes:
+        format: what kind of directory it is.
+        format_version: the version of that format.
+        files: every other file, by its path with forward slashes.
+    """
+
+    format: str
+    format_version: int
+    files: dict[str, FileEntry]
+
+
+class _Header(msgspec.Struct):
+    """The part of a manifest that every version of every format has."""
+
+    format: str
+    format_version: int
+
+
+def read_manifest(directory: Path, *, format: str, newest: int) -> Manifest:
+    """Reads a manifest and refuses what this version cannot read.
+
+    Args:
+        directory: the sealed directory.
+        format: the kind of directory wanted.
+        newest: the newest version of the format that can be read; from 1.
+
+    Returns:
+        The manifest; the files it names are not looked at.
+
+    Raises:
+        BundleError: if there is no such directory, it is of another kind or of a newer version,
+            or the manifest is damaged.
+    """
+    path = directory / MANIFEST
+    if not directory.is_dir():
+        raise BundleError(f"There is no bundle at {directory}", fix="Check the path.")
+    if not path.is_file():
+        raise BundleError(
+            f"{directory} is not a bundle: it has no {MANIFEST}",
+            fix="Name the directory that a training wrote.",
+        )
+    text = path.read_bytes()
+    try:
+        header = msgspec.json.decode(text, type=_Header)
+        if header.format != format:
+            raise BundleError(
+                f"{directory} is not a bundle", got=header.format, expected=f"the format {format!r}"
+            )
+        if not 1 <= header.format_version <= newest:
+            raise BundleError(
+                f"The bundle at {directory} has a format version that this Turret cannot read",
+                got=header.format_version,
+                expected=f"1 to {newest}" if newest > 1 else "1",
+                fix="Upgrade Turret, or train again with this version.",
+            )
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise BundleError(
+            f"{path} is damaged: {error}", fix="Copy the bundle again, or train again."
+        ) from error
+    for name in manifest.files:
+        parts = PurePosixPath(name).parts
+        if PurePosixPath(name).as_posix() != name or ".." in parts or name.startswith("/"):
+            raise BundleError(f"{path} names a file outside of the bundle", got=name)
+    return manifest
+
+
+def problems(directory: Path, manifest: Manifest) -> list[str]:
+    """Compares the files of a directory with its manifest.
+
+    Args:
+        directory: the sealed directory.
+        manifest: its manifest.
+
+    Returns:
+        One clause for each file that is missing, of another length, damaged or not in the
+        manifest, in the order of their names; empty when all is as it was written.
+    """
+    present = {
+        path.relative_to(directory).as_posix(): path
+        for path in directory.rglob("*")
+        if not path.is_dir() or path.is_symlink()
+    }
+    present.pop(MANIFEST, None)
+    found: list[str] = []
+    for name in sorted(present.keys() | manifest.files.keys()):
+        entry, path = manifest.files.get(name), present.get(name)
+        if path is None:
+            found.append(f"{name} is missing")
+        elif entry is None:
+            found.append(f"{name} does not belong to it")
+        elif path.is_symlink() or not path.is_file():
+            found.append(f"{name} is not a regular file")
+        elif path.stat().st_size != entry.bytes:
+            found.append(f"{name} has {path.stat().st_size} bytes instead of {entry.bytes}")
+        elif _sha256(path) != entry.sha256:
+            found.append(f"{name} is damaged (its SHA-256 is another)")
+    return found
+
+
+def identity(directory: Path) -> tuple[int, int]:
+    """Tells one directory from another that takes its place.
+
+    Args:
+        directory: an existing directory.
+
+    Returns:
+        A pair that changes when the path comes to name another directory.
+    """
+    status = directory.stat()
+    return status.st_dev, status.st_ino
+
+
+def require_free(directory: Path, *, format: str) -> Path:
+    """Checks that `seal` may write at a place, before there is anything to write.
+
+    Args:
+        directory: where a sealed directory is to stand.
+        format: the kind of directory that may be replaced.
+
+    Returns:
+        The place as an absolute path, links resolved.
+
+    Raises:
+        BundleError: if something stands there that is neither an empty directory nor a sealed
+            directory of that format.
+    """
+    target = directory.resolve()
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return target
+    try:
+        header = msgspec.json.decode((target / MANIFEST).read_bytes(), type=_Header)
+        if header.format == format:
+            return target
+    except (OSError, msgspec.MsgspecError):
+        pass
+    raise BundleError(
+        f"{target} exists and is not a bundle, so it is not overwritten",
+        fix="Choose another path, or move away what is there.",
+    )
+
+
+def seal(
+    directory: Path, *, format: str, format_version: int, fill: Callable[[Path], None]
+) -> Path:
+    """Writes a sealed directory; whoever looks sees the old one or the new one, never a part.
+
+    Args:
+        directory: where it will stand. Its parents are made. Nothing may stand there, or an empty
+            directory, or a sealed directory of the same format, which is replaced.
+        format: the kind of directory.
+        format_version: the version of that format.
+        fill: writes the files into the empty directory it is given.
+
+    Returns:
+        The path of the sealed directory, absolute.
+
+    Raises:
+        BundleError: if something else stands at that place.
+    """
+    target = require_free(directory, format=format)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
+    with _partial_directory(target) as partial:
+        fill(partial)
+        files: dict[str, FileEntry] = {}
+        for path in sorted(path for path in partial.rglob("*") if path.is_file()):
+            name = path.relative_to(partial).as_posix()
+            files[name] = FileEntry(bytes=path.stat().st_size, sha256=_sha256(path))
+        manifest = Manifest(format=format, format_version=format_version, files=files)
+        text = msgspec.json.format(msgspec.json.encode(manifest))
+        (partial / MANIFEST).write_bytes(text + b"\n")
+        for path in [*partial.rglob("*"), partial]:
+            _flush(path)
+        require_free(target, format=format)
+        _move_into_place(partial, target)
+        _flush(target.parent)
+    return target
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _partial_directory(target: Path) -> Generator[Path]:
+    """A directory beside the target, locked while this process lives, and removed in the end."""
+    partial, lock = _new_partial(target)
+    try:
+        yield partial
+    finally:
+        # After an exchange, what is removed here is the directory that was replaced.
+        shutil.rmtree(partial, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _new_partial(target: Path) -> tuple[Path, int | None]:
+    while True:
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}{_PARTIAL}")
+        partial.mkdir()
+        try:
+            lock = _locked(partial)
+        except FileNotFoundError:
+            continue
+        if partial.exists():
+            return partial, lock
+        # Another process that writes here took it for a leftover before it was locked.
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked(directory: Path) -> int | None:
+    """Locks a directory; None where another process holds the lock or there are no such locks."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Removes what killed processes left beside the target: nobody holds a lock on it."""
+    for path in target.parent.iterdir():
+        if path.name.startswith(f".{target.name}.") and path.name.endswith(_PARTIAL):
+            with suppress(FileNotFoundError):
+                lock = _locked(path)
+                if lock is not None:
+                    shutil.rmtree(path, ignore_errors=True)
+                    os.close(lock)
+
+
+def _flush(path: Path) -> None:
+    """Asks the operating system to put a file, or the names in a directory, on the disk."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _move_into_place(partial: Path, target: Path) -> None:
+    if not target.exists() or not any(target.iterdir()):
+        partial.rename(target)
+    elif not _exchange(partial, target):
+        # No single step replaces a directory here: for a moment nothing stands at the target.
+        aside = partial.with_name(f"{partial.name}.old")
+        target.rename(aside)
+        partial.rename(target)
+        aside.rename(partial)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swaps two directories in one step, where the operating system can (Linux)."""
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    here, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
+    return rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0
