@@ -5,7 +5,7 @@ of these tables. (An embedding table is another thing: there row 0 is out-of-voc
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from jaxtyping import Float32, Float64, Int32, Int64, Integer
 
 from turret.data.frames import (
     as_frame,
+    condition_columns,
     constant_columns,
     entity_table,
     require_columns,
@@ -130,23 +131,10 @@ class Dataset:
             DataError: if a column is absent or of a wrong type, an id is missing, or no event is
                 left.
         """
-        events = as_frame(interactions, what="The interactions")
         named = [name for name in (query_id, candidate_id, timestamp, weight) if name is not None]
-        require_columns(events, named, what="The table of interactions")
         if query_id == candidate_id:
             raise DataError("One column serves as query id and candidate id", got=query_id)
-        notes: list[str] = []
-        if events.height == 0:
-            raise DataError("The table of interactions is empty", fix="Give at least one event.")
-        if positive is not None:
-            kept = select_positive(events, positive, what="The table of interactions")
-            notes.append(
-                f"{kept.height:,} of {events.height:,} interactions fulfil {positive!r}; "
-                "the others were left out"
-            )
-            events = kept
-            if events.height == 0:
-                raise DataError("No interaction fulfils the condition", got=positive)
+        events, notes = _events(interactions, named, positive=positive)
         others = events.drop(*named)
         query_table, query_row, query_notes = _entities(
             events[query_id], others, given=queries, what="queries"
@@ -154,20 +142,21 @@ class Dataset:
         candidate_table, candidate_row, candidate_notes = _entities(
             events[candidate_id], others, given=candidates, what="candidates"
         )
+        times = None if timestamp is None else events[timestamp]
+        used = {*query_table.columns, *candidate_table.columns}
+        used |= set() if positive is None else set(condition_columns(positive))
         return cls(
             interactions=Interactions(
                 query_row=query_row,
                 candidate_row=candidate_row,
-                timestamp=None
-                if timestamp is None
-                else timestamp_seconds(events[timestamp], unit=timestamp_unit),
+                timestamp=None if times is None else timestamp_seconds(times, unit=timestamp_unit),
                 weight=None if weight is None else weight_values(events[weight]),
             ),
             queries=query_table,
             candidates=candidate_table,
             query_id=query_id,
             candidate_id=candidate_id,
-            notes=(*notes, *query_notes, *candidate_notes),
+            notes=(*notes, *query_notes, *candidate_notes, *_left_out(others, used)),
         )
 
     @property
@@ -279,6 +268,31 @@ class Dataset:
         for array in (events.query_row, events.candidate_row, events.timestamp, events.weight):
             digest.update(b"absent" if array is None else np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def _events(
+    interactions: object, named: Sequence[str], *, positive: str | None
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The table of events that count as positive, and notes."""
+    what = "The table of interactions"
+    events = as_frame(interactions, what=what)
+    require_columns(events, named, what=what)
+    if events.height == 0:
+        raise DataError(f"{what} is empty", fix="Give at least one event.")
+    if positive is None:
+        return events, ()
+    kept = select_positive(events, positive, what=what)
+    if kept.height == 0:
+        raise DataError("No interaction fulfils the condition", got=positive)
+    note = f"{kept.height:,} of {events.height:,} interactions fulfil {positive!r}"
+    return kept, (f"{note}; the others were left out",)
+
+
+def _left_out(others: pl.DataFrame, used: set[str]) -> tuple[str, ...]:
+    """A note on the columns that nothing was made of, if there are any."""
+    unused = [name for name in others.columns if name not in used]
+    reason = "Columns left out, since they describe neither a query nor a candidate"
+    return (f"{reason}: {', '.join(unused)}",) if unused else ()
 
 
 def _entities(

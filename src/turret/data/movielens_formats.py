@@ -14,7 +14,7 @@ has typed headers and splits the year off the title. Whatever the format, `parse
 The labels are those of TensorFlow Datasets, in whose order the names stand here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -148,12 +148,13 @@ _FLAGS_100K = (
     "War",
     "Western",
 )
-_EVENTS: dict[str, type[pl.DataType]] = {
+_NUMBERS = {
     "user_id": pl.Int32,
     "movie_id": pl.Int32,
     "user_rating": pl.Float32,
     "timestamp": pl.Int64,
 }
+_EVENTS = tuple(_NUMBERS)
 _USERS = ("user_id", "raw_user_age", "user_gender", "user_occupation_text", "user_zip_code")
 
 
@@ -211,10 +212,11 @@ def parse(name: str, files: Mapping[str, bytes], *, origin: str) -> Tables:
     )
 
 
-def _separated(content: bytes, separator: str, schema: Mapping[str, type[pl.DataType]]):
+def _separated(content: bytes, separator: str, columns: Sequence[str]) -> pl.DataFrame:
     """A table without header and quotes, separated by one character."""
+    types = {name: _NUMBERS.get(name, pl.String) for name in columns}
     return pl.read_csv(
-        content, has_header=False, separator=separator, quote_char=None, schema=dict(schema)
+        content, has_header=False, separator=separator, quote_char=None, schema=types
     )
 
 
@@ -243,10 +245,11 @@ def _users(table: pl.DataFrame, *, known: Mapping[str, str], age: str) -> pl.Dat
     """Adds the labels; `known` leads from a release's names of occupations to the common ones."""
     labels = {name: label for label, name in enumerate(OCCUPATIONS)}
     youngest, *lowest = AGE_GROUPS
-    older = [pl.when(pl.col(age) >= bound).then(pl.lit(bound, pl.Int64)) for bound in lowest]
+    years = pl.col(age).cast(pl.Int64)
+    older = [pl.when(years >= bound).then(pl.lit(bound, pl.Int64)) for bound in lowest]
     return table.select(
         pl.col("user_id").cast(pl.String),
-        *([pl.col(age)] if age == "raw_user_age" else []),
+        *([years] if age == "raw_user_age" else []),
         pl.max_horizontal(*older).fill_null(youngest).alias("bucketized_user_age"),
         pl.col("user_gender") == "M",
         pl.col("user_occupation_text")
@@ -260,12 +263,11 @@ def _users(table: pl.DataFrame, *, known: Mapping[str, str], age: str) -> pl.Dat
 
 def _read_100k(files: Mapping[str, bytes]) -> Tables:
     items = ("movie_id", "movie_title", "released", "video_released", "address", *_FLAGS_100K)
-    movies = _separated(_utf8(files["u.item"]), "|", dict.fromkeys(items, pl.String))
+    movies = _separated(_utf8(files["u.item"]), "|", items)
     flags = [
         pl.when(pl.col(name) == "1").then(pl.lit(name)).otherwise(None) for name in _FLAGS_100K
     ]
-    columns = dict.fromkeys(_USERS, pl.String) | {"raw_user_age": pl.Int64}
-    users = _separated(_utf8(files["u.user"]), "|", columns)
+    users = _separated(_utf8(files["u.user"]), "|", _USERS)
     return Tables(
         events=_separated(files["u.data"], "\t", _EVENTS),
         movies=_movies(movies, pl.concat_list(flags).list.drop_nulls()),
@@ -300,34 +302,27 @@ def _read_recbole(files: Mapping[str, bytes]) -> Tables:
     events = tables["inter"].rename({"item_id": "movie_id", "rating": "user_rating"})
     genres = pl.col("class").str.strip_chars().str.split(" ")
     return Tables(
-        events=events.select(pl.col(name).cast(dtype) for name, dtype in _EVENTS.items()),
+        events=events.select(pl.col(name).cast(dtype) for name, dtype in _NUMBERS.items()),
         movies=_movies(movies, genres),
-        users=_users(
-            users.with_columns(pl.col("raw_user_age").cast(pl.Int64)),
-            known=_OCCUPATIONS_100K,
-            age="raw_user_age",
-        ),
+        users=_users(users, known=_OCCUPATIONS_100K, age="raw_user_age"),
     )
 
 
 def _read_dat(files: Mapping[str, bytes]) -> Tables:
     """1m and 10m. The separator of two characters becomes a tab, which occurs in neither."""
 
-    def table(name: str, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-        return _separated(_utf8(files[name]).replace(b"::", b"\t"), "\t", schema)
+    def table(name: str, columns: Sequence[str]) -> pl.DataFrame:
+        return _separated(_utf8(files[name]).replace(b"::", b"\t"), "\t", columns)
 
-    text = pl.String
-    movies = table("movies.dat", {"movie_id": text, "movie_title": text, "genres": text})
+    movies = table("movies.dat", ("movie_id", "movie_title", "genres"))
     users = None
     if "users.dat" in files:
         columns = ("user_id", "user_gender", "age", "occupation", "user_zip_code")
-        numbers = {"age": pl.Int64, "occupation": pl.Int64}
-        names = dict(enumerate(_OCCUPATIONS_1M))
-        occupation = pl.col("occupation").replace_strict(names, default=None, return_dtype=text)
-        raw = table("users.dat", dict.fromkeys(columns, text) | numbers)
-        users = _users(
-            raw.with_columns(user_occupation_text=occupation), known=_STUDENTS, age="age"
-        )
+        names = {str(number): name for number, name in enumerate(_OCCUPATIONS_1M)}
+        occupation = pl.col("occupation").replace_strict(names, default=None)
+        users = table("users.dat", columns)
+        users = users.with_columns(user_occupation_text=occupation)
+        users = _users(users, known=_STUDENTS, age="age")
     return Tables(
         events=table("ratings.dat", _EVENTS),
         movies=_movies(movies, pl.col("genres").str.split("|")),
@@ -337,8 +332,8 @@ def _read_dat(files: Mapping[str, bytes]) -> Tables:
 
 def _read_csv(files: Mapping[str, bytes]) -> Tables:
     headers = ["userId", "movieId", "rating", "timestamp"]
-    schema = dict(zip(headers, _EVENTS.values(), strict=True))
-    events = pl.read_csv(files["ratings.csv"], schema=schema)
+    types = dict(zip(headers, _NUMBERS.values(), strict=True))
+    events = pl.read_csv(files["ratings.csv"], schema=types)
     movies = pl.read_csv(files["movies.csv"], infer_schema=False)
     movies = movies.rename({"movieId": "movie_id", "title": "movie_title"})
     return Tables(

@@ -93,11 +93,8 @@ def factorize(values: pl.Series, *, what: str) -> tuple[pl.Series, Int32[np.ndar
         text = as_ids(numbers, what=what)
         rows = Vocabulary(text.sort()).rows(text) - np.int32(1)
         mapping = pl.DataFrame({"value": numbers, "row": rows})
-        joined = (
-            values.rename("value")
-            .to_frame()
-            .join(mapping, on="value", how="left", maintain_order="left")
-        )
+        events = values.rename("value").to_frame()
+        joined = events.join(mapping, on="value", how="left", maintain_order="left")
         return text.sort(), joined["row"].to_numpy().astype(np.int32)
     text = as_ids(values, what=what)
     ids = text.unique().sort()
@@ -179,12 +176,12 @@ class Vocabulary:
             >>> Vocabulary.fit(pl.Series("tag", ["b", "a", "b", "c"]), max_size=2).ids.to_list()
             ['a', 'b']
         """
-        ids = as_ids(
-            values, what=f"the column {values.name}" if values.name else "a column"
-        ).drop_nulls()
+        # Numbers are counted as numbers: only the distinct ones are written out as text.
         if min_count <= 1 and max_size is None:
-            return cls(ids.unique().sort())
-        counts = ids.rename("id").value_counts(name="count").filter(pl.col("count") >= min_count)
+            return cls(as_ids(values.unique(), what=_named(values)).drop_nulls().sort())
+        counts = values.rename("id").value_counts(name="count")
+        counts = counts.with_columns(as_ids(counts["id"], what=_named(values)))
+        counts = counts.drop_nulls().filter(pl.col("count") >= min_count)
         if max_size is not None:
             counts = counts.sort("count", "id", descending=[True, False]).head(max_size)
         return cls(counts["id"].sort())
