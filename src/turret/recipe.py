@@ -285,8 +285,8 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     epochs: int = 3
     batch_size: int = 8192
-    optimizer: Literal["sgd", "adagrad", "adam"] = "adagrad"
-    learning_rate: float = 0.1
+    optimizer: Literal["sgd", "adagrad", "adam"] = "adam"
+    learning_rate: float = 0.01
     seed: int = 42
     reshuffle: bool = True
     batch_unit: Literal["pairs", "queries"] | None = None

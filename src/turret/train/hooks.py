@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol, runtime_checkable
 
 import jax
 from rich.console import Console
@@ -63,6 +63,7 @@ def loss_values(losses: Losses) -> dict[str, float]:
     return {name: float(value) for name, value in losses._asdict().items()}
 
 
+@runtime_checkable
 class Hook(Protocol):
     """Something that is told of steps and epochs."""
 

@@ -7,7 +7,7 @@ more for a larger table.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import optax
@@ -29,6 +29,7 @@ Slots = dict[str, Float[Array, "..."]]
 """State of a table's optimizer: arrays of which the first axis is the table's rows."""
 
 
+@runtime_checkable
 class TableOptimizer(Protocol):
     """Two pure functions; hashable by value, so that equal optimizers share a compiled step."""
 
