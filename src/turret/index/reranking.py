@@ -16,6 +16,8 @@ Propose = Callable[
 ]
 """An approximate search: (query vectors, places) -> (rows, where a row is proposed)."""
 
+_Exclusions = Sequence[Integer[np.ndarray, " ..."]]
+
 # Gathered vectors of one block of queries: at most 64 MiB of float32.
 _BLOCK_VALUES = 16 * 1024 * 1024
 # Whoever asks for so many, or for a quarter of the candidates, is served sooner by brute force.
@@ -51,31 +53,69 @@ def search_proposed(
         The answers: as many as exist, up to `k`.
     """
     size = vectors.shape[0]
-    excluded = _distinct(exclude_rows, queries=queries.shape[0])
-    lengths = np.asarray([rows.shape[0] for rows in excluded], dtype=np.int64)
-    needed = k + lengths + 1
-    few = needed <= max(min(size, _MANY_PLACES), size // 4)
-    if not few.any():
-        return search_exactly(vectors, queries, k, exclude_rows=excluded)
-    places = int(needed[few].max())
-    rows, valid = propose(queries, places)
-    valid &= few[:, None]
-    for query in np.flatnonzero(lengths > 0):
-        valid[query] &= ~np.isin(rows[query], excluded[query])
-    hits, tied = _ranked(vectors, queries, k, rows=rows, valid=valid)
-    again = hits.counts < np.minimum(k, size - lengths)
-    if settle_ties:
-        again |= tied
-    _search_again(vectors, queries, np.flatnonzero(again), hits=hits, excluded=excluded)
+    hits = RowHits.empty(queries=queries.shape[0], k=k, size=size)
+    needed = np.full(queries.shape[0], k + 1, dtype=np.int64)
+    if exclude_rows is not None:
+        needed += np.asarray([len(rows) for rows in exclude_rows], dtype=np.int64)
+    again = needed > max(min(size, _MANY_PLACES), size // 4)
+    # Queries that need about as many places are proposed for together.
+    groups = np.where(again, -1, np.ceil(np.log2(needed)).astype(np.int64))
+    for group in np.unique(groups[~again]).tolist():
+        members = np.flatnonzero(groups == group)
+        theirs = _of(exclude_rows, members)
+        rows, valid = propose(queries[members], int(needed[members].max()))
+        valid = _without(theirs, rows=rows, valid=valid, size=size)
+        part, tied = _ranked(vectors, queries[members], k, rows=rows, valid=valid)
+        for whole, found in zip(hits, part, strict=True):
+            whole[members] = found
+        again[members] = _short(part.counts, k, theirs, size=size) | (tied & settle_ties)
+    members = np.flatnonzero(again)
+    if members.shape[0] > 0:
+        theirs = _of(exclude_rows, members)
+        exact = search_exactly(vectors, queries[members], k, exclude_rows=theirs)
+        for whole, found in zip(hits, exact, strict=True):
+            whole[members] = found
     return hits
 
 
-def _distinct(
-    exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None, *, queries: int
-) -> list[Int64[np.ndarray, " ..."]]:
+def _of(exclude_rows: _Exclusions | None, members: Int64[np.ndarray, " m"]) -> _Exclusions | None:
     if exclude_rows is None:
-        return [np.empty(0, dtype=np.int64)] * queries
-    return [np.unique(np.asarray(rows, dtype=np.int64)) for rows in exclude_rows]
+        return None
+    theirs: list[Integer[np.ndarray, " ..."]] = []
+    theirs.extend(exclude_rows[query] for query in members.tolist())
+    return theirs
+
+
+def _without(
+    exclude_rows: _Exclusions | None,
+    *,
+    rows: Int64[np.ndarray, "q p"],
+    valid: Bool[np.ndarray, "q p"],
+    size: int,
+) -> Bool[np.ndarray, "q p"]:
+    """Takes the excluded rows off the proposals."""
+    if exclude_rows is None:
+        return valid
+    kept = valid.copy()
+    out = np.zeros(size, dtype=bool)
+    for query, excluded in enumerate(exclude_rows):
+        if len(excluded) > 0:
+            out[excluded] = True
+            kept[query] &= ~out[np.where(valid[query], rows[query], 0)]
+            out[excluded] = False
+    return kept
+
+
+def _short(
+    counts: Int64[np.ndarray, " q"], k: int, exclude_rows: _Exclusions | None, *, size: int
+) -> Bool[np.ndarray, " q"]:
+    """Whether a query has fewer answers than there are candidates left for it."""
+    short = counts < min(k, size)
+    if exclude_rows is not None:
+        for query in np.flatnonzero(short).tolist():
+            left = size - np.unique(exclude_rows[query]).shape[0]
+            short[query] = counts[query] < min(k, left)
+    return short
 
 
 def _ranked(
@@ -116,21 +156,3 @@ def _scores(
         # Not a matrix product: its rounding would depend on how many queries come together.
         np.einsum("qpd,qd->qp", vectors[rows[part]], queries[part], out=scores[part])
     return scores
-
-
-def _search_again(
-    vectors: Float32[np.ndarray, "n d"],
-    queries: Float32[np.ndarray, "q d"],
-    again: Int64[np.ndarray, " m"],
-    *,
-    hits: RowHits,
-    excluded: list[Int64[np.ndarray, " ..."]],
-) -> None:
-    if again.shape[0] == 0:
-        return
-    k = hits.rows.shape[1]
-    theirs = [excluded[int(query)] for query in again]
-    exact = search_exactly(vectors, queries[again], k, exclude_rows=theirs)
-    hits.rows[again] = exact.rows
-    hits.scores[again] = exact.scores
-    hits.counts[again] = exact.counts

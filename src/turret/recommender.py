@@ -1,0 +1,248 @@
+"""The recommender: raw ids and features in, candidates out."""
+
+import os
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float32, Int64
+
+from turret.bundle import Bundle
+from turret.errors import QueryError
+from turret.index.base import Hits, RowHits, check_search
+from turret.index.exact import search_exactly
+from turret.resolving import Columns, Resolved, Resolver
+
+__all__ = ["Recommender"]
+
+
+class Recommender:
+    """Answers queries, given by raw ids and features, from a bundle.
+
+    A query's vector comes from the bundle when only its id is given and the id is known; else the
+    query tower computes it from the features that are given, the others filled in from the
+    bundle's table of queries. A query of which nothing was met in training (an unknown id, and no
+    other known feature) is a *fallback*: it gets the candidates with the most training
+    interactions, and these numbers as scores.
+
+    Any number of threads may use one recommender.
+
+    Args:
+        bundle: what a training gave, in memory or opened.
+
+    Example:
+        The path is that of a bundle with the column `user_id`::
+
+            recommender = Recommender.load("runs/tutorial")
+            hits = recommender.recommend({"user_id": ["42"]}, k=3)
+            print(hits.ids[0])
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Keep the bundle."""
+        self._bundle = bundle
+        self._candidates = bundle.index.candidates
+        self._resolver = Resolver(bundle)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Recommender":
+        """Opens a bundle.
+
+        Args:
+            path: the directory of the bundle.
+
+        Returns:
+            A recommender that answers as the one in memory that the bundle was written from: the
+            same ids, and scores that are equal to the bit for the same call.
+
+        Raises:
+            BundleError: if there is no bundle, or it is damaged or too new.
+        """
+        return cls(Bundle.open(path))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the bundle; see `Bundle.save`.
+
+        Args:
+            path: the directory of the bundle.
+
+        Returns:
+            Its absolute path.
+
+        Raises:
+            BundleError: if something else stands there.
+        """
+        return self._bundle.save(path)
+
+    @property
+    def bundle(self) -> Bundle:
+        """What this recommender answers from."""
+        return self._bundle
+
+    @property
+    def query_id(self) -> str:
+        """The name of the column of query ids."""
+        return self._bundle.query_id
+
+    @property
+    def candidate_id(self) -> str:
+        """The name of the column of candidate ids."""
+        return self._bundle.candidate_id
+
+    @property
+    def queries(self) -> pl.DataFrame:
+        """The known queries: their ids and the columns that the query tower reads."""
+        return self._bundle.queries
+
+    @property
+    def candidates(self) -> pl.DataFrame:
+        """The candidates: their ids and all columns that are there to be displayed."""
+        return self._bundle.candidates
+
+    def recommend(
+        self,
+        queries: Columns | pl.DataFrame,
+        k: int = 10,
+        *,
+        exclude_seen: bool = False,
+        exclude: Sequence[Collection[str]] | None = None,
+    ) -> Hits:
+        """Finds the best candidates of each query.
+
+        Args:
+            queries: columns by name, each with one value for each of `n` queries: the query id,
+                features of the query tower, or both. Ids may be text or whole numbers. A given
+                value is used as it is, also where the bundle's table holds another one.
+            k: answers for each query, at least 1.
+            exclude_seen: leave out the candidates that the query met in training.
+            exclude: for each query the ids of candidates to leave out; unknown ids are passed over.
+
+        Returns:
+            The answers, best first, ties by smallest row: `k` for each query wherever `k`
+            candidates are left; behind `counts` stand None and NaN.
+
+        Raises:
+            QueryError: if a column is unknown, or needed and neither given nor in the bundle; if
+                columns differ in length; if `k` or `exclude` cannot be used.
+        """
+        resolved = self._resolver.resolve(queries)
+        rows = self._excluded(resolved, exclude_seen=exclude_seen, exclude=exclude)
+        if not resolved.fallback.any():
+            hits = self._bundle.index.search_rows(resolved.vectors, k, exclude_rows=rows)
+        else:
+            hits = self._with_fallbacks(resolved, k, rows)
+        return self._candidates.name(hits)
+
+    def fallbacks(self, queries: Columns | pl.DataFrame) -> Bool[np.ndarray, " n"]:
+        """Says which queries get the popular candidates, because nothing of them is known.
+
+        Args:
+            queries: as for `recommend`.
+
+        Returns:
+            `[n]`, True for a fallback.
+
+        Raises:
+            QueryError: as for `recommend`.
+        """
+        return self._resolver.resolve(queries).fallback
+
+    def similar(self, candidate_ids: Sequence[str | int], k: int = 10) -> Hits:
+        """Finds the candidates whose vectors point in the most similar direction.
+
+        score(a, b) = a . b / (|a| |b|)
+
+        Args:
+            candidate_ids: ids of `n` candidates, as text or whole numbers.
+            k: answers for each, at least 1.
+
+        Returns:
+            The answers, best first, ties by smallest row; a candidate is not among its own. A
+            vector of length zero has no direction: its candidate has no answers (a count of 0)
+            and is no answer.
+
+        Raises:
+            QueryError: if an id is unknown, or `k` is not a positive whole number.
+        """
+        if isinstance(candidate_ids, str):
+            raise QueryError(
+                "the candidate ids are one string",
+                got=candidate_ids,
+                expected="a list of ids",
+                fix=f"Write [{candidate_ids!r}].",
+            )
+        ids = [str(name) for name in candidate_ids]
+        unknown = [name for name in ids if name not in self._candidates.row_of]
+        if unknown:
+            raise QueryError(
+                f"there is no candidate with this {self.candidate_id}",
+                got=unknown[0],
+                expected=f"one of the {len(self._candidates)} candidates of the bundle",
+            )
+        rows = self._candidates.rows(ids)
+        directions, pointless = self._directions
+        vectors = check_search(directions[rows], dim=self._candidates.dim, k=k, exclude=None)
+        everything = np.arange(len(self._candidates))
+        excluded = [
+            everything if row in pointless else np.append(pointless, row) for row in rows.tolist()
+        ]
+        hits = search_exactly(directions, vectors, k, exclude_rows=excluded)
+        # Rounding may carry a cosine a little beyond 1.
+        return self._candidates.name(hits._replace(scores=np.clip(hits.scores, -1, 1)))
+
+    @cached_property
+    def _directions(self) -> tuple[Float32[np.ndarray, "c d"], Int64[np.ndarray, " zeros"]]:
+        """The candidate vectors scaled to length 1, and the rows of those without a direction."""
+        vectors = self._candidates.vectors
+        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+        zero = lengths == 0
+        directions = vectors / np.where(zero, 1.0, lengths)[:, None]
+        return directions.astype(np.float32), np.flatnonzero(zero)
+
+    @cached_property
+    def _popular(self) -> Int64[np.ndarray, " c"]:
+        """Rows of the candidates, those with the most training interactions first."""
+        return np.argsort(-self._bundle.candidate_count, kind="stable")
+
+    def _excluded(
+        self, resolved: Resolved, *, exclude_seen: bool, exclude: Sequence[Collection[str]] | None
+    ) -> list[Int64[np.ndarray, " ..."]] | None:
+        """The rows that each query excludes."""
+        named = self._candidates.exclusions(exclude)
+        if named is not None and len(named) != len(resolved):
+            raise QueryError(
+                "exclude has not one entry for each query",
+                got=len(named),
+                expected=str(len(resolved)),
+                fix="Give an empty list for a query that excludes nothing.",
+            )
+        if not exclude_seen:
+            return named
+        seen = [self._resolver.seen(row) for row in resolved.rows.tolist()]
+        if named is None:
+            return seen
+        return [np.concatenate(pair) for pair in zip(seen, named, strict=True)]
+
+    def _with_fallbacks(
+        self, resolved: Resolved, k: int, rows: list[Int64[np.ndarray, " ..."]] | None
+    ) -> RowHits:
+        """Searches for the queries of which something is known, and the popular for the others."""
+        known = np.flatnonzero(~resolved.fallback)
+        theirs = None if rows is None else [rows[query] for query in known.tolist()]
+        # Searched even when nobody is left, so that a wrong `k` is refused.
+        found = self._bundle.index.search_rows(resolved.vectors, k, exclude_rows=theirs)
+        hits = RowHits.empty(queries=len(resolved), k=k, size=len(self._candidates))
+        for whole, part in zip(hits, found, strict=True):
+            whole[known] = part
+        for query in np.flatnonzero(resolved.fallback).tolist():
+            best = self._popular
+            if rows is not None and len(rows[query]) > 0:
+                best = best[: k + len(rows[query])]
+                best = best[~np.isin(best, rows[query])]
+            best = best[:k]
+            hits.rows[query, : len(best)] = best
+            hits.scores[query, : len(best)] = self._bundle.candidate_count[best]
+            hits.counts[query] = len(best)
+        return hits

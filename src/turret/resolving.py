@@ -1,0 +1,199 @@
+"""From raw queries to vectors: which are known, and what their features are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float32, Int64
+
+from turret.bundle import Bundle
+from turret.data.vocabulary import as_ids
+from turret.errors import DataError, QueryError, nearest
+
+__all__ = ["Columns", "Resolved", "Resolver"]
+
+Columns = Mapping[str, Sequence[object] | np.ndarray | pl.Series]
+"""Columns by name, as wide as there are features and as long as there are queries."""
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """Queries that can be answered.
+
+    Attributes:
+        rows: their rows in the bundle's table of queries, `[n]`; behind its last row for an id
+            that is not in it, and without an id.
+        fallback: whether nothing of the query is known, `[n]`.
+        vectors: vectors of the queries that are no fallbacks, `[m, d]`.
+    """
+
+    rows: Int64[np.ndarray, " n"]
+    fallback: Bool[np.ndarray, " n"]
+    vectors: Float32[np.ndarray, "m d"]
+
+    def __len__(self) -> int:
+        """Return the number of queries."""
+        return self.rows.shape[0]
+
+
+class Resolver:
+    """Looks queries up in a bundle, and encodes those that bring features of their own.
+
+    Args:
+        bundle: whose queries they are.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Keep the bundle."""
+        self._bundle = bundle
+        self._size = bundle.queries.height
+        self._nothing = np.empty(0, dtype=np.int64)
+
+    @cached_property
+    def _row_of(self) -> dict[str | None, int]:
+        ids = self._bundle.queries[self._bundle.query_id].to_list()
+        return {name: row for row, name in enumerate(ids)}
+
+    def seen(self, row: int) -> Int64[np.ndarray, " seen"]:
+        """Finds the candidates that a query met in training.
+
+        Args:
+            row: a row of the bundle's table of queries, or the one behind its last.
+
+        Returns:
+            Rows of candidates, ascending; none behind the last row.
+        """
+        if row >= self._size:
+            return self._nothing
+        start, end = self._bundle.seen_indptr[row : row + 2].tolist()
+        return self._bundle.seen_rows[start:end].astype(np.int64)
+
+    def resolve(self, queries: Columns | pl.DataFrame) -> Resolved:
+        """Finds or computes the vectors of queries.
+
+        Args:
+            queries: columns by name; see `Recommender.recommend`.
+
+        Returns:
+            The queries' rows and vectors, and which of them are fallbacks.
+
+        Raises:
+            QueryError: if a column is unknown, missing, of another length or of a wrong type.
+        """
+        names = queries.columns if isinstance(queries, pl.DataFrame) else list(queries)
+        query_id = self._bundle.query_id
+        if names == [query_id]:
+            # The commonest request, kept free of tables: it takes a few microseconds.
+            return self._by_id(_texts(queries[query_id], name=query_id))
+        self._refuse_unknown(names)
+        columns = {
+            name: _column(queries[name], name=name, is_id=name == query_id) for name in names
+        }
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise QueryError("the columns of the queries differ in length", got=lengths)
+        return self._by_features(columns, n=next(iter(lengths.values())))
+
+    def _by_id(self, ids: Sequence[str | None]) -> Resolved:
+        row_of, size = self._row_of, self._size
+        rows = np.array([row_of.get(name, size) for name in ids], dtype=np.int64)
+        fallback = rows == size
+        inside = ~fallback
+        fallback[inside] = ~self._bundle.known_queries[rows[inside]]
+        return Resolved(rows, fallback, self._bundle.query_vectors[rows[~fallback]])
+
+    def _by_features(self, columns: dict[str, pl.Series], *, n: int) -> Resolved:
+        bundle = self._bundle
+        ids = columns.get(bundle.query_id)
+        names = [None] * n if ids is None else ids.to_list()
+        rows = np.array([self._row_of.get(name, self._size) for name in names], dtype=np.int64)
+        for name in bundle.query_encoder.columns:
+            if name in columns:
+                continue
+            if ids is None:
+                raise QueryError(
+                    f"the query lacks the feature {name}",
+                    got=list(columns),
+                    fix=f"Give {name}, or the {bundle.query_id} of a known query.",
+                )
+            places = pl.Series(np.where(rows < self._size, rows, -1))
+            columns[name] = bundle.queries[name].gather(places.set(places < 0, None))
+        frame = pl.DataFrame([columns[name].alias(name) for name in bundle.query_encoder.columns])
+        try:
+            fallback = ~bundle.query_encoder.known(bundle.query_encoder.encode(frame))
+        except DataError as error:
+            raise QueryError(
+                error.what, got=error.got, expected=error.expected, fix=error.fix
+            ) from error
+        if fallback.all():
+            vectors = np.empty((0, bundle.config.embedding_dim), dtype=np.float32)
+        else:
+            vectors = bundle.trained.query_vectors(frame.filter(~fallback))
+        return Resolved(rows, fallback, vectors)
+
+    def _refuse_unknown(self, names: Iterable[str]) -> None:
+        known = list(dict.fromkeys((self._bundle.query_id, *self._bundle.query_encoder.columns)))
+        listed = list(names)
+        if not listed:
+            raise QueryError("the query has no columns", expected=f"some of {', '.join(known)}")
+        for name in listed:
+            if name not in known:
+                raise QueryError(
+                    "the model knows no such query column",
+                    got=name,
+                    fix=nearest(name, known),
+                )
+
+
+def _texts(values: object, *, name: str) -> Sequence[str | None]:
+    """Ids as text; strings and whole numbers in a list, the common case, without a table."""
+    if isinstance(values, list | tuple):
+        texts: list[str] = []
+        for value in cast("Sequence[object]", values):
+            kind = type(value)
+            if kind is str:
+                texts.append(cast("str", value))
+            elif kind is int:
+                texts.append(str(value))
+            else:
+                break
+        else:
+            return texts
+    return _column(values, name=name, is_id=True).to_list()
+
+
+def _column(values: object, *, name: str, is_id: bool) -> pl.Series:
+    """One column of a request as a series; ids as text."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise QueryError(
+            f"the column {name} of the queries is one value",
+            got=values,
+            expected="a list with one value for each query",
+            fix=f"Write [{values!r}].",
+        )
+    plain = values if isinstance(values, pl.Series) else _series(values, name=name)
+    if not is_id:
+        return plain
+    try:
+        return as_ids(plain, what=f"the column {name} of the queries")
+    except DataError as error:
+        raise QueryError(
+            error.what, got=error.got, expected=error.expected, fix=error.fix
+        ) from error
+
+
+def _series(values: Iterable[object], *, name: str) -> pl.Series:
+    listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    if any(isinstance(value, str) for value in listed):
+        # Text and whole numbers may be mixed: "42" and 42 are one id.
+        listed = [str(value) if type(value) is int else value for value in listed]
+    try:
+        return pl.Series(name, listed)
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise QueryError(
+            f"the column {name} of the queries mixes types: {error}",
+            expected="text or numbers, the same for each query",
+        ) from error
