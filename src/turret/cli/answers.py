@@ -1,7 +1,7 @@
 """The commands that answer: `recommend`, `similar`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -18,6 +18,25 @@ __all__ = ["add_commands"]
 
 DISPLAYED = 3
 """So many further columns of the candidate table, at most, stand beside an id."""
+
+
+class _Answer(NamedTuple):
+    """The answers to one input, as long as there are any."""
+
+    ids: list[str]
+    scores: list[float]
+    fallback: bool
+
+    @classmethod
+    def of(cls, hits: "Hits", *, fallback: bool = False) -> "_Answer":
+        """Take the first row of some hits."""
+        count = int(hits.counts[0])
+        return cls(hits.ids[0, :count].tolist(), hits.scores[0, :count].tolist(), fallback)
+
+    @property
+    def plain(self) -> dict[str, object]:
+        """What JSON shows of it."""
+        return dict(self._asdict())
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -40,7 +59,12 @@ def recommend(
             "Repeat it for further queries.",
         ),
     ] = None,
-    k: Depth = 10,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "-k", min=1, help="How many answers for each query. [default: 10; --all: 100]"
+        ),
+    ] = None,
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Leave out what the query was trained on.")
     ] = False,
@@ -64,22 +88,20 @@ def recommend(
         )
     queries = [query_values(text) for text in query or ()]
     recommender = Recommender.load(bundle)
+    k = k or (10 if output is None else 100)
     if output is not None:
         _everyone(recommender, output, k=k, exclude_seen=exclude_seen, as_json=as_json)
         return
-    answers: list[dict[str, object]] = []
-    for one in queries:
-        columns = {column: [value] for column, value in one.items()}
-        hits = recommender.recommend(columns, k, exclude_seen=exclude_seen)
-        fallback = bool(recommender.fallbacks(columns)[0])
-        answers.append({"query": one, **_listed(hits), "fallback": fallback})
+    answers = [_answer(recommender, one, k=k, exclude_seen=exclude_seen) for one in queries]
     if as_json:
-        json_value(answers)
+        json_value(
+            [{"query": one, **answer.plain} for one, answer in zip(queries, answers, strict=True)]
+        )
         return
-    for answer, one in zip(answers, queries, strict=True):
+    for one, answer in zip(queries, answers, strict=True):
         named = ", ".join(f"{column}={value}" for column, value in one.items())
         _show(recommender, answer, title=f"For {named}:")
-        if answer["fallback"]:
+        if answer.fallback:
             say(f"Nothing is known of {named}: these are the most popular candidates.")
 
 
@@ -95,15 +117,14 @@ def similar(
     from turret.recommender import Recommender
 
     recommender = Recommender.load(bundle)
-    answers: list[dict[str, object]] = []
-    for one in candidate:
-        hits = recommender.similar([one], k)
-        answers.append({"candidate": one, **_listed(hits)})
+    answers = [_Answer.of(recommender.similar([one], k)) for one in candidate]
     if as_json:
-        json_value([{**answer, "fallback": False} for answer in answers])
+        json_value(
+            [{"candidate": one, **a.plain} for one, a in zip(candidate, answers, strict=True)]
+        )
         return
-    for answer in answers:
-        _show(recommender, answer, title=f"Like {answer['candidate']}:")
+    for one, answer in zip(candidate, answers, strict=True):
+        _show(recommender, answer, title=f"Like {one}:")
 
 
 def _everyone(
@@ -122,30 +143,23 @@ def _everyone(
         say(f"Wrote the answers of {done:,} queries to {output}.")
 
 
-def _listed(hits: "Hits") -> dict[str, list[object]]:
-    """Return the ids and scores of the first row, as long as there are answers."""
-    count = int(hits.counts[0])
-    return {"ids": hits.ids[0, :count].tolist(), "scores": hits.scores[0, :count].tolist()}
+def _answer(
+    recommender: "Recommender", query: dict[str, str], *, k: int, exclude_seen: bool
+) -> _Answer:
+    columns = {column: [value] for column, value in query.items()}
+    hits = recommender.recommend(columns, k, exclude_seen=exclude_seen)
+    return _Answer.of(hits, fallback=bool(recommender.fallbacks(columns)[0]))
 
 
-def _show(recommender: "Recommender", answer: dict[str, object], *, title: str) -> None:
-    ids, scores = answer["ids"], answer["scores"]
-    assert isinstance(ids, list) and isinstance(scores, list)
-    others = [name for name in recommender.candidates.columns if name != recommender.candidate_id][
-        :DISPLAYED
-    ]
-    described = {
-        row[recommender.candidate_id]: [_text(row[name]) for name in others]
-        for row in recommender.candidates.filter(
-            recommender.candidates[recommender.candidate_id].is_in(ids)
-        ).iter_rows(named=True)
-    }
+def _show(recommender: "Recommender", answer: _Answer, *, title: str) -> None:
+    """Print the answers with the first columns that describe a candidate."""
+    candidates, id_column = recommender.candidates, recommender.candidate_id
+    others = [name for name in candidates.columns if name != id_column][:DISPLAYED]
+    found = candidates.filter(candidates[id_column].is_in(answer.ids))
+    described = {str(row[0]): row[1:] for row in found.select(id_column, *others).iter_rows()}
+    scores = [int(score) if answer.fallback else score for score in answer.scores]
     rows = [
-        [place, name, *described[name], score]
-        for place, (name, score) in enumerate(zip(ids, scores, strict=True), start=1)
+        (place, name, *described[name], score)
+        for place, (name, score) in enumerate(zip(answer.ids, scores, strict=True), start=1)
     ]
-    show(table(("", recommender.candidate_id, *others, "score"), rows, title=title))
-
-
-def _text(value: object) -> object:
-    return ", ".join(str(inner) for inner in value) if isinstance(value, list) else value
+    show(table(("", id_column, *others, "score"), rows, title=title))

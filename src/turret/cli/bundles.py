@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from turret.cli.arguments import Bundle, Json
-from turret.cli.output import json_value, mapping, say, show
+from turret.cli.output import json_value, mapping, say
 
 __all__ = ["add_commands"]
 
@@ -35,17 +35,15 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Judge a bundle on held-back interactions, beside the baselines."""
-    from turret import pipeline
     from turret.compilation import keep_compiled_programs
+    from turret.revision import evaluate_bundle
 
     keep_compiled_programs()
-    report = pipeline.evaluate_bundle(bundle, files=data)
+    report = evaluate_bundle(bundle, files=data)
     if as_json:
         json_value(report.to_dict())
     else:
-        show(report.to_table())
-        for warning in report.warnings:
-            say(f"Warning: {warning}")
+        typer.echo(report.to_table())
 
 
 def index(
@@ -56,9 +54,9 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Build the index of a bundle anew, in place."""
-    from turret import pipeline
+    from turret.revision import rebuild_index
 
-    built = pipeline.rebuild_index(bundle, kind=kind)
+    built = rebuild_index(bundle, kind=kind)
     if as_json:
         json_value({"bundle": str(bundle), "kind": kind, "candidates": len(built)})
     else:
@@ -67,9 +65,12 @@ def index(
 
 def verify(bundle: Bundle, as_json: Json = False) -> None:
     """Check every file of a bundle against its manifest."""
+    from turret import sealed
+    from turret.bundle import FORMAT, FORMAT_VERSION
     from turret.bundle import Bundle as Opened
 
-    files = Opened.open(bundle).files
+    Opened.open(bundle)
+    files = sealed.read_manifest(bundle, format=FORMAT, newest=FORMAT_VERSION).files
     total = sum(entry.bytes for entry in files.values())
     if as_json:
         json_value({"bundle": str(bundle), "ok": True, "files": len(files), "bytes": total})

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -67,7 +67,14 @@ def show(renderable: "RenderableType") -> None:
     Args:
         renderable: what `rich` can show.
     """
-    _console(stderr=False).print(renderable)
+    if sys.stdout.isatty():
+        _console(stderr=False).print(renderable)
+        return
+    console = _console(stderr=False)
+    with console.capture() as captured:
+        console.print(renderable)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def stderr_console() -> "Console":
@@ -105,4 +112,6 @@ def _cell(value: object) -> str:
         return f"{value:.4f}"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, list):
+        return ", ".join(str(inner) for inner in cast("list[object]", value))
     return str(value)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from turret.cli.arguments import Json, changes, recipe_of
-from turret.cli.output import json_value, mapping, say, show
+from turret.cli.output import json_value, mapping, say
 from turret.cli.progress import metrics_path, train_with_progress
 from turret.errors import RecipeError
 
@@ -31,7 +31,7 @@ def add_commands(app: typer.Typer) -> None:
 def demo(
     recipe: Annotated[
         str | None,
-        typer.Option(help="Train only this recipe: tutorial, movielens, or a file. Default: both."),
+        typer.Option(help="Train only this recipe: tutorial or movielens. Default: both."),
     ] = None,
     data: Annotated[
         str,
@@ -55,8 +55,8 @@ def data(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="movielens-100k (or -1m, -10m, -20m, -25m, -32m, -latest-small), synthetic, or a "
-            "file, folder or glob of CSV, Parquet or JSON lines.",
+            help="movielens-100k (or -1m, -10m, -20m, -25m, -32m, -latest-small; a colon and a "
+            "path may follow), synthetic, or a file, folder or glob of CSV, Parquet or JSON lines.",
         ),
     ],
     output: Annotated[
@@ -86,7 +86,7 @@ def data(
     from turret.data.writing import write_tables
     from turret.recipe import Data
 
-    known = source == "synthetic" or source.startswith("movielens-")
+    known = source.partition(":")[0] in sources.source_names()
     usual = (SYNTHETIC if source == "synthetic" else MOVIELENS) if known else (None, None, None)
     query_id, candidate_id = query_id or usual[0], candidate_id or usual[1]
     if query_id is None or candidate_id is None:
@@ -147,8 +147,6 @@ def train(
     if as_json:
         json_value({"bundle": str(outcome.bundle), "report": outcome.report.to_dict()})
     else:
-        show(outcome.report.to_table())
-        for warning in outcome.report.warnings:
-            say(f"Warning: {warning}")
+        typer.echo(outcome.report.to_table())
         say(f"Bundle: {outcome.bundle}")
         say(f"Steps and epochs: {metrics_path(target)}")
