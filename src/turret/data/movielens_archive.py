@@ -23,6 +23,7 @@ from turret.data.movielens_formats import members
 from turret.errors import DataError
 
 __all__ = [
+    "CONNECT_SECONDS",
     "GROUPLENS",
     "RECBOLE",
     "RELEASES",
@@ -49,7 +50,9 @@ TERMS = (
     "https://grouplens.org/datasets/movielens/"
 )
 
-_CONNECT_SECONDS = 4.0
+CONNECT_SECONDS = 4.0
+"""How long a server may take to begin its answer."""
+
 _IDLE_SECONDS = 10.0
 _PIP_SECONDS = 90.0
 _STALE_SECONDS = 3600.0
@@ -276,10 +279,15 @@ def _download(url: str, target: Path, *, release: Release, say: Say) -> None:
                 beside.file.write(block)
         except (OSError, HTTPException) as error:
             raise _Unavailable(f"the transfer broke off after {size:,} bytes ({error})") from error
-        if release.size is not None and size != release.size:
-            raise _Unavailable(f"it sent {size:,} bytes instead of {release.size:,}")
+        announced = response.headers.get("Content-Length")
+        expected = int(announced) if release.size is None and announced else release.size
+        if expected is not None and size != expected:
+            raise _Unavailable(f"it sent {size:,} bytes instead of {expected:,}")
         if release.sha256 is not None and digest.hexdigest() != release.sha256:
             raise _Unavailable(f"what it sent has the SHA-256 {digest.hexdigest()}")
+        beside.file.flush()
+        if not zipfile.is_zipfile(beside.file.name):
+            raise _Unavailable("what it sent is no zip archive")
         beside.keep()
 
 
@@ -296,9 +304,9 @@ def _open(url: str) -> HTTPResponse:
     # The time-out of urllib covers neither the name service nor the sum of several addresses.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
-    thread.join(_CONNECT_SECONDS)
+    thread.join(CONNECT_SECONDS)
     if not outcome:
-        raise _Unavailable(f"no answer within {_CONNECT_SECONDS:.0f} seconds")
+        raise _Unavailable(f"no answer within {CONNECT_SECONDS:.0f} seconds")
     answer = outcome[0]
     if isinstance(answer, Exception):
         raise _Unavailable(str(answer)) from answer

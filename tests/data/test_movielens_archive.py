@@ -1,0 +1,243 @@
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from movielens_files import FILES, write_folder, write_zip
+
+from turret.data import movielens_archive as archive
+from turret.errors import DataError
+
+REFUSED = "http://127.0.0.1:9/"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder; `short-` files lose their end on the way."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def copyfile(self, source, outputfile) -> None:
+        content = source.read()
+        outputfile.write(content[:100] if "short" in self.path else content)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of its own, no server, no package index."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(archive, "GROUPLENS", REFUSED)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    return tmp_path / "cache" / "turret" / "movielens"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that takes the place of GroupLens."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+        thread.start()
+        monkeypatch.setattr(archive, "GROUPLENS", f"http://127.0.0.1:{http.server_port}/")
+        yield folder
+        http.shutdown()
+        thread.join()
+
+
+def publish(monkeypatch: pytest.MonkeyPatch, path: Path, name: str) -> bytes:
+    """Makes an archive the published one of a release."""
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    release = archive.Release(len(content), digest, 3, 2, 2)
+    monkeypatch.setitem(archive.RELEASES, name, release)
+    return content
+
+
+def left(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_path_may_be_a_folder_its_parent_or_an_archive(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "given" / "ml-1m", "1m")
+    packed = write_zip(tmp_path / "1m.zip", "1m", inside="ml-1m")
+    for path in (folder, folder.parent, packed, str(packed)):
+        said: list[str] = []
+        found = archive.find("1m", path=path, say=said.append)
+        assert found == (FILES["1m"], str(path), False)
+        assert said == [f"MovieLens 1m: read from {path}"]
+
+
+def test_path_without_the_release(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "ml-1m", "1m")
+    with pytest.raises(DataError, match=r"no copy of MovieLens 20m: it lacks files"):
+        archive.find("20m", path=folder, say=print)
+    with pytest.raises(DataError, match="nothing there"):
+        archive.find("20m", path=tmp_path / "absent", say=print)
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(write_zip(tmp_path / "whole.zip", "1m", inside="x").read_bytes()[:-40])
+    with pytest.raises(DataError, match="cannot be read as a zip archive"):
+        archive.find("1m", path=broken, say=print)
+
+
+def test_download_is_kept_and_terms_are_shown_once(
+    cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = publish(monkeypatch, write_zip(server / "ml-1m.zip", "1m", inside="ml-1m"), "1m")
+    said: list[str] = []
+    found = archive.find("1m", path=None, say=said.append)
+    assert found == (FILES["1m"], "GroupLens", True)
+    assert (cache / "ml-1m.zip").read_bytes() == content
+    assert left(cache) == {"ml-1m.zip", "terms-shown"}
+    assert said.count(archive.TERMS) == 1
+
+    (server / "ml-1m.zip").unlink()
+    again: list[str] = []
+    found = archive.find("1m", path=None, say=again.append)
+    assert found == (FILES["1m"], str(cache / "ml-1m.zip"), True)
+    assert again == [f"MovieLens 1m: read from {cache / 'ml-1m.zip'}"]
+
+
+def test_damaged_archive_in_the_cache_is_fetched_anew(
+    cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = publish(monkeypatch, write_zip(server / "ml-1m.zip", "1m", inside="ml-1m"), "1m")
+    cache.mkdir(parents=True)
+    (cache / "ml-1m.zip").write_bytes(content[:-30])
+    assert archive.find("1m", path=None, say=print).origin == "GroupLens"
+    assert (cache / "ml-1m.zip").read_bytes() == content
+
+
+def test_folder_in_the_cache_serves(cache: Path) -> None:
+    folder = write_folder(cache / "ml-25m", "latest-small")
+    assert archive.find("25m", path=None, say=print) == (FILES["latest-small"], str(folder), False)
+
+
+def test_wrong_content_is_not_kept(
+    cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(monkeypatch, write_zip(server / "ml-1m.zip", "1m", inside="ml-1m"), "1m")
+    write_zip(server / "ml-1m.zip", "10m", inside="ml-1m")
+    with pytest.raises(DataError, match=r"GroupLens: it sent [\d,]+ bytes instead of [\d,]+"):
+        archive.find("1m", path=None, say=print)
+    right = archive.RELEASES["1m"]
+    monkeypatch.setitem(archive.RELEASES, "1m", right._replace(size=None))
+    with pytest.raises(DataError, match="GroupLens: what it sent has the SHA-256"):
+        archive.find("1m", path=None, say=print)
+    (server / "ml-latest-small.zip").write_text("<html>Sorry</html>")
+    with pytest.raises(DataError, match="no zip archive"):
+        archive.find("latest-small", path=None, say=print)
+    assert left(cache) == set()
+
+
+def test_transfer_that_breaks_off_leaves_nothing(
+    cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "GROUPLENS", archive.GROUPLENS + "short/")
+    write_zip(server / "short" / "ml-latest-small.zip", "latest-small", inside="x")
+    with pytest.raises(DataError, match=r"100 bytes"):
+        archive.find("latest-small", path=None, say=print)
+    assert left(cache) == set()
+
+
+def test_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "CONNECT_SECONDS", 0.2)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        monkeypatch.setattr(archive, "GROUPLENS", f"http://127.0.0.1:{port}/")
+        started = time.monotonic()
+        with pytest.raises(DataError, match="GroupLens: no answer within"):
+            archive.find("1m", path=None, say=print)
+        assert time.monotonic() - started < 2
+
+
+def test_no_copy_names_each_place_and_the_way_out() -> None:
+    with pytest.raises(DataError) as caught:
+        archive.find("100k", path=None, say=print)
+    text = str(caught.value)
+    for part in ("No copy of MovieLens 100k", "cache: nothing there", "GroupLens: ", "refused"):
+        assert part in text
+    assert "package index: pip failed" in text
+    assert "ml-100k.zip and give its path" in text
+
+
+def test_cache_that_cannot_be_written(
+    tmp_path: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(monkeypatch, write_zip(server / "ml-1m.zip", "1m", inside="ml-1m"), "1m")
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(DataError, match=r"cannot be written .*set XDG_CACHE_HOME"):
+        archive.find("1m", path=None, say=print)
+
+
+def test_many_fetch_at_once(cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = publish(monkeypatch, write_zip(server / "ml-1m.zip", "1m", inside="ml-1m"), "1m")
+    with ThreadPoolExecutor(8) as pool:
+        finds = [pool.submit(archive.find, "1m", path=None, say=lambda _: None) for _ in range(8)]
+        assert all(future.result().files == FILES["1m"] for future in finds)
+    assert (cache / "ml-1m.zip").read_bytes() == content
+    assert left(cache) == {"ml-1m.zip", "terms-shown"}
+
+
+def test_what_a_killed_process_left_is_swept(
+    cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(monkeypatch, write_zip(server / "ml-1m.zip", "1m", inside="ml-1m"), "1m")
+    cache.mkdir(parents=True)
+    old, fresh = cache / ".ml-1m.zip.old.part", cache / ".ml-1m.zip.new.part"
+    for part in (old, fresh):
+        part.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    archive.find("1m", path=None, say=print)
+    assert left(cache) == {"ml-1m.zip", "terms-shown", fresh.name}
+
+
+def test_package_carries_100k(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = write_wheel(tmp_path / "wheels" / archive.RECBOLE.file)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    with pytest.raises(DataError, match=f"what it sent has the SHA-256 {digest}"):
+        archive.find("100k", path=None, say=print)
+    monkeypatch.setattr(archive, "RECBOLE", archive.RECBOLE._replace(sha256=digest))
+    found = archive.find("100k", path=None, say=print)
+    assert found == (FILES["recbole"], "the package recbole==1.2.1", True)
+    assert left(cache) == {wheel.name, "terms-shown"}
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    assert archive.find("100k", path=None, say=print).origin == str(cache / wheel.name)
+
+
+def write_wheel(path: Path) -> Path:
+    write_zip(path, "recbole", inside="recbole/dataset_example/ml-100k")
+    info = "recbole-1.2.1.dist-info"
+    with zipfile.ZipFile(path, "a") as wheel:
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: recbole\nVersion: 1.2.1\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def test_interpreter_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
+    with pytest.raises(DataError, match=r"package index: pip failed \(.*No module named pip\)"):
+        archive.find("100k", path=None, say=print)
+
+
+def test_say_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    archive.say_on_stderr("A sentence")
+    assert capsys.readouterr() == ("", "A sentence\n")
