@@ -282,6 +282,7 @@ class Bundle:
         with bundle_files.reading(directory / "index"):
             ids = candidates[head.candidate_id].to_list()
             index = registry.load(directory / "index", ids, vectors["candidates"])
+        report = directory / "report.json"
         return cls(
             config=head.model,
             query_encoder=_read_encoder(directory, "query", head.model.query),
@@ -298,8 +299,8 @@ class Bundle:
             seen_rows=seen["candidate_row"],
             candidate_count=seen["candidate_count"],
             recipe=_read_recipe(directory / "recipe.toml"),
-            report=_read_object(directory / "report.json"),
-            provenance=_read_object(directory / "provenance.json") or {},
+            report=bundle_files.read_object(report) if report.exists() else None,
+            provenance=bundle_files.read_object(directory / "provenance.json"),
         )
 
 
@@ -379,7 +380,3 @@ def _read_recipe(path: Path) -> Recipe | None:
         return None
     with bundle_files.reading(path):
         return toml.loads(path.read_bytes(), where=path.name)
-
-
-def _read_object(path: Path) -> dict[str, object] | None:
-    return bundle_files.read_json(path, dict[str, object]) if path.exists() else None

@@ -18,6 +18,7 @@ from turret.errors import BundleError, TurretError
 
 __all__ = [
     "read_json",
+    "read_object",
     "read_table",
     "read_tensors",
     "reading",
@@ -70,20 +71,36 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path, kind: type[T]) -> T:
-    """Reads a JSON file.
+    """Reads a JSON file into a struct.
 
     Args:
         path: the file.
-        kind: the type of the value.
+        kind: the struct.
 
     Returns:
-        The value.
+        The struct.
 
     Raises:
-        BundleError: if the file is no JSON, or holds a value of another type.
+        BundleError: if the file is no JSON, or does not fit the struct.
     """
     with reading(path):
         return msgspec.json.decode(path.read_bytes(), type=kind)
+
+
+def read_object(path: Path) -> dict[str, object]:
+    """Reads a JSON file that holds an object of whatever content.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The object.
+
+    Raises:
+        BundleError: if the file is no JSON object.
+    """
+    with reading(path):
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, object])
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:

@@ -82,7 +82,7 @@ def _of(exclude_rows: _Exclusions | None, members: Int64[np.ndarray, " m"]) -> _
     if exclude_rows is None:
         return None
     theirs: list[Integer[np.ndarray, " ..."]] = []
-    theirs.extend(exclude_rows[query] for query in members.tolist())
+    theirs.extend(exclude_rows[int(query)] for query in members)
     return theirs
 
 

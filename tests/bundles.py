@@ -1,0 +1,78 @@
+"""A small model with known parameters, and bundles of it, for tests of what answers."""
+
+from functools import cache
+
+import jax
+import numpy as np
+import polars as pl
+
+from turret.bundle import Bundle
+from turret.data.dataset import Dataset
+from turret.data.encoders import fit_encoders
+from turret.index import registry
+from turret.model.towers import initialize
+from turret.model.trained import TrainedModel
+from turret.recipe import Categorical, Tower, TwoTower
+
+QUERIES, CANDIDATES = 40, 120
+
+
+def dataset() -> Dataset:
+    """40 users and 120 films; user 39 and film 119 have no interaction, film 7 the most."""
+    rng = np.random.default_rng(0)
+    user = rng.integers(0, QUERIES - 1, 900)
+    film = np.minimum(rng.zipf(1.3, 900) - 1, CANDIDATES - 2)
+    user, film = np.append(user, np.arange(30)), np.append(film, np.full(30, 7))
+    film = np.where(film == 0, 7, film)
+    events = pl.DataFrame({"user": user, "film": [f"f{number}" for number in film]})
+    users = pl.DataFrame(
+        {"user": range(QUERIES), "country": [("no", "se", None)[n % 3] for n in range(QUERIES)]}
+    )
+    films = pl.DataFrame(
+        {
+            "film": [f"f{number}" for number in range(CANDIDATES)],
+            "title": [f"Film № {number}" for number in range(CANDIDATES)],
+            "genres": [["Drama"] * (number % 3) for number in range(CANDIDATES)],
+        }
+    )
+    return Dataset.from_frames(
+        events, query_id="user", candidate_id="film", queries=users, candidates=films
+    )
+
+
+def model(data: Dataset, *, query: tuple[str, ...] = ("user",), dim: int = 8) -> TrainedModel:
+    """Towers on the query columns and on the candidate id, with random parameters."""
+    config = TwoTower(
+        query=Tower([Categorical(column) for column in query]),
+        candidate=Tower([Categorical(data.candidate_id)]),
+        embedding_dim=dim,
+    )
+    queries, candidates = fit_encoders(config, data)
+    rows = {**queries.num_rows, **candidates.num_rows}
+    parameters = initialize(jax.random.key(1), config, num_rows=rows, scale=1.0)
+    return TrainedModel(config, queries, candidates, parameters)
+
+
+def bundle_of(data: Dataset, trained: TrainedModel, *, kind: str = "exact", **parameters: int):
+    """The bundle of a model, with an index of the kind."""
+    index = registry.build(
+        kind,
+        data.candidate_ids.to_list(),
+        trained.candidate_vectors(data.candidates),
+        **parameters,
+    )
+    return Bundle.assemble(trained=trained, dataset=data, index=index)
+
+
+@cache
+def by_id() -> Bundle:
+    """A model whose query tower reads the user only."""
+    data = dataset()
+    return bundle_of(data, model(data))
+
+
+@cache
+def by_country() -> Bundle:
+    """A model whose query tower reads the user and the country."""
+    data = dataset()
+    return bundle_of(data, model(data, query=("user", "country")))

@@ -1,0 +1,219 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from turret import sealed
+from turret.errors import BundleError
+
+
+def fill(directory: Path) -> None:
+    (directory / "part").mkdir()
+    (directory / "part" / "one.txt").write_text("eins")
+    (directory / "two.bin").write_bytes(bytes(1000))
+
+
+def write(path: Path) -> Path:
+    return sealed.seal(path, format="test", format_version=1, fill=fill)
+
+
+def verify(path: Path) -> list[str]:
+    return sealed.problems(path, sealed.read_manifest(path, format="test", newest=1))
+
+
+def test_the_manifest_to_the_byte(tmp_path: Path) -> None:
+    path = write(tmp_path / "made" / "too" / "sealed")
+    assert path == tmp_path / "made" / "too" / "sealed"
+    assert (path / "manifest.json").read_bytes() == (
+        b"{\n"
+        b'  "format": "test",\n'
+        b'  "format_version": 1,\n'
+        b'  "files": {\n'
+        b'    "part/one.txt": {\n'
+        b'      "bytes": 4,\n'
+        b'      "sha256": "bfd6b995588ec54ce16871bc82a7ac86dd43a2c22309ea68e479a50043683937"\n'
+        b"    },\n"
+        b'    "two.bin": {\n'
+        b'      "bytes": 1000,\n'
+        b'      "sha256": "541b3e9daa09b20bf85fa273e5cbd3e80185aa4ec298e765db87742b70138a53"\n'
+        b"    }\n"
+        b"  }\n"
+        b"}\n"
+    )
+    assert verify(path) == []
+    assert [child.name for child in path.parent.iterdir()] == ["sealed"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda p: (p / "two.bin").unlink(), "two.bin is missing"),
+        (
+            lambda p: (p / "two.bin").write_bytes(bytes(999)),
+            "two.bin has 999 bytes instead of 1000",
+        ),
+        (
+            lambda p: (p / "two.bin").write_bytes(bytes(999) + b"\x01"),
+            "two.bin is damaged (its SHA-256 is another)",
+        ),
+        (lambda p: (p / "part" / "x").touch(), "part/x does not belong to it"),
+        (
+            lambda p: ((p / "two.bin").unlink(), (p / "two.bin").symlink_to(p / "part/one.txt")),
+            "two.bin is not a regular file",
+        ),
+        (
+            lambda p: ((p / "two.bin").unlink(), (p / "two.bin").mkdir()),
+            "two.bin is missing",
+        ),
+    ],
+)
+def test_each_damage_is_named(
+    tmp_path: Path, damage: Callable[[Path], object], problem: str
+) -> None:
+    path = write(tmp_path / "sealed")
+    damage(path)
+    assert verify(path) == [problem]
+
+
+def test_all_damages_are_named_in_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "sealed")
+    (path / "two.bin").unlink()
+    (path / "part" / "one.txt").write_text("zwei")
+    (path / "extra").touch()
+    assert verify(path) == [
+        "extra does not belong to it",
+        "part/one.txt is damaged (its SHA-256 is another)",
+        "two.bin is missing",
+    ]
+
+
+def test_what_is_no_sealed_directory(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="There is no bundle at"):
+        verify(tmp_path / "nothing")
+    with pytest.raises(BundleError, match=r"it has no manifest\.json"):
+        verify(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "damaged"),
+        ('{"format": "test"', "damaged"),
+        ('{"format": "test", "format_version": 1}', "damaged.*`files`"),
+        ('{"format": "other", "format_version": 1, "files": {}}', "got 'other', expected the form"),
+        ('{"format": "test", "format_version": 2, "odd": 1}', "got 2, expected 1. Upgrade Turret"),
+        ('{"format": "test", "format_version": 0, "files": {}}', "got 0, expected 1"),
+        ('{"format": "test", "format_version": 1, "files": {}, "odd": 1}', "damaged.*`odd`"),
+        (
+            '{"format":"test","format_version":1,"files":{"../x":{"bytes":1,"sha256":"00"}}}',
+            r"outside of the bundle: got '\.\./x'",
+        ),
+        (
+            '{"format":"test","format_version":1,"files":{"/x":{"bytes":1,"sha256":"00"}}}',
+            "outside of the bundle: got '/x'",
+        ),
+    ],
+)
+def test_manifests_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(BundleError, match=message):
+        verify(tmp_path)
+
+
+def test_only_its_own_kind_is_replaced(tmp_path: Path) -> None:
+    other = tmp_path / "notes"
+    other.mkdir()
+    (other / "notes.txt").write_text("dear diary")
+    with pytest.raises(BundleError, match="notes exists and is not a bundle"):
+        write(other)
+    (other / "manifest.json").write_text(json.dumps({"format": "web", "format_version": 1}))
+    with pytest.raises(BundleError, match="notes exists and is not a bundle"):
+        write(other)
+    with pytest.raises(BundleError, match=r"notes\.txt exists and is not a bundle"):
+        write(other / "notes.txt")
+    assert sorted(path.name for path in other.iterdir()) == ["manifest.json", "notes.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_an_empty_directory_is_filled(tmp_path: Path) -> None:
+    assert verify(write(tmp_path)) == []
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_its_own_kind_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr("turret.sealed._exchange", lambda one, other: False)
+    path = write(tmp_path / "sealed")
+    (path / "two.bin").unlink()
+    before = sealed.identity(path)
+    assert verify(write(path)) == []
+    assert sealed.identity(path) != before
+    assert [child.name for child in tmp_path.iterdir()] == ["sealed"]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(tmp_path / "sealed")
+    assert write(tmp_path / "latest") == tmp_path / "sealed"
+    assert (tmp_path / "latest").is_symlink()
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    def fail(directory: Path) -> None:
+        fill(directory)
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        sealed.seal(tmp_path / "sealed", format="test", format_version=1, fill=fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from turret import sealed
+number = 0
+def fill(directory):
+    for part in range(8):
+        (directory / f"{part}.txt").write_text(f"{number} " * 20_000)
+print("ready", flush=True)
+while True:
+    sealed.seal(Path(sys.argv[1]), format="test", format_version=1, fill=fill)
+    number += 1
+"""
+
+
+def test_killed_at_any_moment_it_is_whole_or_not_there(tmp_path: Path) -> None:
+    """Kills a process that writes one directory over and over, at 25 different moments."""
+    path = tmp_path / "sealed"
+    versions: list[int] = []
+    for attempt in range(25):
+        if attempt == 12:
+            # The first write over an empty place is killed too, not only replacements.
+            for child in tmp_path.iterdir():
+                subprocess.run(["rm", "-rf", child], check=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", ENDLESS, str(path)], stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.0013 * attempt if attempt % 12 else 0.0005)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        if path.exists():
+            assert verify(path) == []
+            texts = {child.read_text() for child in path.glob("*.txt")}
+            assert len(texts) == 1
+            versions.append(int(texts.pop().split()[0]))
+        leftovers = [child for child in tmp_path.iterdir() if child.name != "sealed"]
+        assert len(leftovers) <= 1
+    assert max(versions) > 0
+    write(path)
+    assert [child.name for child in tmp_path.iterdir()] == ["sealed"]
