@@ -1,0 +1,161 @@
+"""Evaluates a trained model: its figures, baselines, intervals and what to be careful about."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from turret.data.dataset import Dataset
+from turret.data.splits import Split
+from turret.errors import EvaluationError
+from turret.evaluation.baselines import fit_baseline
+from turret.evaluation.bootstrap import intervals
+from turret.evaluation.cautions import about_data, about_figures
+from turret.evaluation.loss import test_loss
+from turret.evaluation.measure import Model, View, Views, measure, measure_baseline
+from turret.evaluation.rank_table import check_ks
+from turret.evaluation.ranking import Ties
+from turret.evaluation.report import BaselineFigures, Figures, Intervals, Report, TrainFigures
+from turret.evaluation.retrieved import Searchable, measure_index
+from turret.evaluation.truth import Truth
+from turret.model.trained import TrainedModel
+from turret.recipe import Softmax
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: Model,
+    split: Split | tuple[Dataset, Dataset],
+    *,
+    ks: Sequence[int] = (1, 5, 10, 20, 50, 100),
+    loss: Softmax | None = None,
+    batch_size: int = 4096,
+    bootstrap: int = 1000,
+    baselines: Sequence[str] = ("popularity",),
+    train_queries: int = 10_000,
+    index: Searchable | None = None,
+    score_based: bool = False,
+    seed: int = 42,
+) -> Report:
+    """Evaluates a model on test pairs, over the whole catalogue.
+
+    The top-k accuracy is per test pair: the share of which the candidate is among the first k,
+    every other candidate competing. The other metrics are per query, averaged over the queries
+    with a truth. Both are taken with the query's training candidates in the ranking and without.
+
+    Args:
+        model: what is evaluated.
+        split: the parts of the data, or training and test data over the same tables.
+        ks: the list lengths.
+        loss: the loss to compute on the test pairs too; None leaves it out. Needs a
+            `TrainedModel`.
+        batch_size: pairs in a batch of that loss.
+        bootstrap: resamples for the intervals of the model's figures; 0 leaves them out.
+        baselines: names of `turret.evaluation.baselines.BASELINES`, fitted on the training data.
+        train_queries: how many queries, drawn at random where there are more, to take the figures
+            on training pairs of; 0 leaves them out.
+        index: judge the ids this index answers instead of the model's full ranking.
+        score_based: let a test candidate come before others of the same score, as the reference
+            does, instead of ranking as an index serves. Ties then look better than they are.
+        seed: seed of the bootstrap and of the draw of training queries.
+
+    Returns:
+        The report.
+
+    Raises:
+        EvaluationError: if a score is not finite, the parts are over different tables, a baseline
+            does not exist, or a score-based evaluation is asked of an index that is not exact.
+    """
+    train, test = (split.train, split.test) if isinstance(split, Split) else split
+    _check(train, test, index=index, score_based=score_based)
+    lengths, ties = check_ks(ks), "truth" if score_based else "row"
+    start = time.perf_counter()
+    if index is None or score_based:
+        own = measure(model, test, train=train, ks=lengths, ties=ties)
+    else:
+        own = measure_index(model, index, test, train=train, ks=lengths)
+    seconds = time.perf_counter() - start
+    figures = _figures(own)
+    shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs
+    rivals = {name: _baseline(name, train, test, ks=lengths, ties=ties) for name in baselines}
+    return Report(
+        model=figures,
+        intervals=_intervals(own, resamples=bootstrap, seed=seed),
+        baselines=rivals,
+        train=_train(model, train, ks=lengths, queries=train_queries, ties=ties, seed=seed),
+        loss=None if loss is None else _loss(model, test, loss=loss, batch_size=batch_size),
+        queries=own.seen_included.queries,
+        pairs=own.seen_included.pairs,
+        candidates=test.num_candidates,
+        warnings=(*about_data(train, test, shared=shared), *about_figures(figures, rivals)),
+        seconds=seconds,
+    )
+
+
+def _check(train: Dataset, test: Dataset, *, index: Searchable | None, score_based: bool) -> None:
+    if score_based and index is not None and not index.is_exact:
+        raise EvaluationError(
+            "a score-based evaluation needs an exact index",
+            got=type(index).__name__,
+            fix="Evaluate by id, or give no index.",
+        )
+    for what in ("query_ids", "candidate_ids"):
+        ours, theirs = getattr(train, what), getattr(test, what)
+        if ours is not theirs and not ours.equals(theirs):
+            raise EvaluationError(
+                f"training and test data differ in their {what.replace('_', ' ')}",
+                got=f"{len(ours)} and {len(theirs)} ids",
+                expected="the same ids in the same rows",
+                fix="Split one data set, so that both parts share its tables.",
+            )
+
+
+def _figures(found: Views) -> Figures:
+    return Figures(
+        seen_included=found.seen_included.figures,
+        seen_excluded={} if found.seen_excluded is None else found.seen_excluded.figures,
+    )
+
+
+def _baseline(
+    name: str, train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
+) -> BaselineFigures:
+    fitted, seconds = fit_baseline(name, train)
+    found = _figures(measure_baseline(fitted, test, train=train, ks=ks, ties=ties))
+    return BaselineFigures(
+        seen_included=found.seen_included, seen_excluded=found.seen_excluded, seconds=seconds
+    )
+
+
+def _intervals(found: Views, *, resamples: int, seed: int) -> Intervals | None:
+    if resamples == 0:
+        return None
+
+    def of(view: View | None) -> dict[str, tuple[float, float]]:
+        return {} if view is None else intervals(view.sums, resamples=resamples, seed=seed)
+
+    return Intervals(seen_included=of(found.seen_included), seen_excluded=of(found.seen_excluded))
+
+
+def _train(
+    model: Model, train: Dataset, *, ks: Sequence[int], queries: int, ties: Ties, seed: int
+) -> TrainFigures | None:
+    """The figures on the pairs of some training queries."""
+    if queries == 0:
+        return None
+    truth = Truth.of(train.interactions, num_candidates=train.num_candidates)
+    if queries < len(truth):
+        drawn = np.random.default_rng(seed).choice(len(truth), size=queries, replace=False)
+        truth = truth.take(np.sort(drawn))
+    found = measure(model, train, ks=ks, ties=ties, truth=truth).seen_included
+    return TrainFigures(seen_included=found.figures, queries=found.queries, pairs=found.pairs)
+
+
+def _loss(model: Model, test: Dataset, *, loss: Softmax, batch_size: int) -> dict[str, float]:
+    if not isinstance(model, TrainedModel):
+        raise EvaluationError(
+            "only a TrainedModel has a loss", got=type(model).__name__, fix="Leave loss out."
+        )
+    found = test_loss(model, test, loss=loss, batch_size=batch_size)
+    return {"test": found["test"], "last_batch": found["last_batch"]}

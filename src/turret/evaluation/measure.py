@@ -1,0 +1,195 @@
+"""The figures of one model or baseline: rank the truth, then take every metric."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float32, Integer
+
+from turret.data.dataset import Dataset
+from turret.evaluation.baselines import Baseline, BaselineScores
+from turret.evaluation.metrics import Sums, sums
+from turret.evaluation.rank_table import RankTable
+from turret.evaluation.ranking import Ranks, Ties, rank_truth
+from turret.evaluation.scores import Scores, VectorScores
+from turret.evaluation.truth import Truth
+
+__all__ = [
+    "Model",
+    "View",
+    "Views",
+    "measure",
+    "measure_baseline",
+    "vectors_of_truth",
+    "views",
+]
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What has vectors for queries and candidates, such as `turret.model.trained.TrainedModel`."""
+
+    def query_vectors(self, queries: pl.DataFrame) -> Float32[np.ndarray, "n d"]:
+        """One vector for each row of a query table."""
+        ...
+
+    def candidate_vectors(self, candidates: pl.DataFrame) -> Float32[np.ndarray, "n d"]:
+        """One vector for each row of a candidate table."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Figures with the seen candidates either included or excluded.
+
+    Attributes:
+        sums: the figures before their last step.
+        queries: how many queries have a truth.
+        pairs: how many events the truth stands for.
+    """
+
+    sums: Sums
+    queries: int
+    pairs: int
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """The value of each figure, such as `"ndcg@20"`; NaN where nothing counts."""
+        return self.sums.figures()
+
+    @classmethod
+    def of(cls, truth: Truth, ranks: Integer[np.ndarray, " pairs"], *, ks: Iterable[int]) -> "View":
+        """Takes every figure of a truth of which the ranks are known."""
+        return cls._of(RankTable.of(truth.indptr, ranks, ks=ks, events=truth.events))
+
+    @classmethod
+    def without(
+        cls,
+        truth: Truth,
+        ranks: Integer[np.ndarray, " pairs"],
+        *,
+        seen: Bool[np.ndarray, " pairs"],
+        ks: Iterable[int],
+    ) -> "View":
+        """Takes every figure of a truth that lacks the pairs that are seen."""
+        kept = ~seen
+        return cls._of(
+            RankTable.of(truth.bounds(kept), ranks[kept], ks=ks, events=truth.events[kept])
+        )
+
+    @classmethod
+    def _of(cls, table: RankTable) -> "View":
+        return cls(
+            sums=sums(table),
+            queries=int(np.count_nonzero(table.truth)),
+            pairs=int(table.events.sum()),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Both views of one evaluation.
+
+    Attributes:
+        seen_included: every candidate is ranked.
+        seen_excluded: the candidates that a query met in training are taken off its ranking, and
+            off its truth; None when nothing was said to be seen.
+    """
+
+    seen_included: View
+    seen_excluded: View | None
+
+
+def views(truth: Truth, ranks: Ranks, *, ks: Iterable[int]) -> Views:
+    """Takes every figure of both views.
+
+    Args:
+        truth: the pairs.
+        ranks: their ranks.
+        ks: the list lengths.
+
+    Returns:
+        The figures with seen candidates included, and excluded if `ranks` knows them.
+    """
+    excluded = ranks.excluded
+    return Views(
+        seen_included=View.of(truth, ranks.included, ks=ks),
+        seen_excluded=None
+        if excluded is None
+        else View.without(truth, excluded, seen=excluded == 0, ks=ks),
+    )
+
+
+def measure(
+    model: Model,
+    test: Dataset,
+    *,
+    train: Dataset | None = None,
+    ks: Iterable[int],
+    ties: Ties = "row",
+    truth: Truth | None = None,
+) -> Views:
+    """Evaluates a model over the whole catalogue, each query scored once.
+
+    Args:
+        model: gives the vectors.
+        test: the events whose candidates should be found.
+        train: the events whose candidates count as seen; None leaves `seen_excluded` out.
+        ks: the list lengths.
+        ties: what happens to equal scores, see `turret.evaluation.ranking.rank_truth`.
+        truth: the pairs to be found, when they are not all of `test`.
+
+    Returns:
+        The figures.
+
+    Raises:
+        EvaluationError: if a score is not finite.
+    """
+    if truth is None:
+        truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
+    scores = VectorScores(
+        vectors_of_truth(model, test, truth), model.candidate_vectors(test.candidates)
+    )
+    return _ranked(scores, truth, train=train, ks=ks, ties=ties)
+
+
+def measure_baseline(
+    baseline: Baseline,
+    test: Dataset,
+    *,
+    train: Dataset | None = None,
+    ks: Iterable[int],
+    ties: Ties = "row",
+) -> Views:
+    """Evaluates a baseline as `measure` does a model.
+
+    Args:
+        baseline: gives the scores; fitted on the same tables as those of `test`.
+        test: the events whose candidates should be found.
+        train: the events whose candidates count as seen; None leaves `seen_excluded` out.
+        ks: the list lengths.
+        ties: what happens to equal scores.
+
+    Returns:
+        The figures.
+    """
+    truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
+    return _ranked(BaselineScores(baseline, truth.query_row), truth, train=train, ks=ks, ties=ties)
+
+
+def _ranked(
+    scores: Scores, truth: Truth, *, train: Dataset | None, ks: Iterable[int], ties: Ties
+) -> Views:
+    seen = None if train is None else train.interactions
+    return views(truth, rank_truth(scores, truth, seen=seen, ties=ties), ks=ks)
+
+
+def vectors_of_truth(model: Model, test: Dataset, truth: Truth) -> Float32[np.ndarray, "n d"]:
+    """The vectors of the queries of a truth, in its order."""
+    if len(truth) * 2 < test.num_queries:
+        return model.query_vectors(test.queries[truth.query_row])
+    # Where most are asked for, computing all costs less than copying the rows of the table.
+    return model.query_vectors(test.queries)[truth.query_row]

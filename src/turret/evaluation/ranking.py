@@ -1,0 +1,235 @@
+"""The rank of every true candidate among all candidates, without and with the seen ones.
+
+Each query is scored once against the whole catalogue, block by block. The rank of a true candidate
+is one more than the number of candidates that come before it: those of a higher score, and those of
+the same score in a smaller row, exactly as an exact index would serve them. One pass over the
+scores counts twice, all candidates and the unseen ones, in the two halves of one number.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Array, Bool, Int32, Int64, UInt8
+
+from turret.data.dataset import Interactions
+from turret.errors import EvaluationError
+from turret.evaluation.counting import CHUNK, LANES, RANKED, TASK, UNSEEN, count_before
+from turret.evaluation.scores import Scores, not_finite
+from turret.evaluation.truth import Truth
+from turret.padding import padded_size
+
+__all__ = ["Ranks", "Ties", "rank_truth"]
+
+Ties = Literal["row", "truth"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """The ranks of the pairs of a truth, from 1.
+
+    Attributes:
+        included: among all candidates.
+        excluded: among the candidates that the query has not seen; 0 for a pair that is itself
+            seen, which is then no longer in the truth. None when nothing was said to be seen.
+    """
+
+    included: Int32[np.ndarray, " pairs"]
+    excluded: Int32[np.ndarray, " pairs"] | None
+
+
+def rank_truth(
+    scores: Scores,
+    truth: Truth,
+    *,
+    seen: Interactions | None = None,
+    ties: Ties = "row",
+    block_bytes: int = 1 << 24,
+) -> Ranks:
+    """Ranks every true candidate among all candidates.
+
+    Args:
+        scores: the scores of each query of the truth.
+        truth: the pairs to rank.
+        seen: events whose pairs are taken off the ranking for `Ranks.excluded`.
+        ties: what happens to equal scores. `"row"`: the smaller row comes first, as an index
+            serves them. `"truth"`: the true candidate comes first, as the reference's accuracy has
+            it.
+        block_bytes: bytes that the scores of one block may take (at least 8 queries are a block);
+            two or three times as much is needed beside them.
+
+    Returns:
+        The ranks, pair by pair.
+
+    Raises:
+        EvaluationError: if a score is not finite, or the scores are of another number of queries.
+
+    Example:
+        >>> from turret.evaluation.scores import VectorScores
+        >>> truth = Truth.of(
+        ...     Interactions(np.zeros(1, np.int32), np.array([1], np.int32)), num_candidates=3
+        ... )
+        >>> scores = VectorScores(
+        ...     np.ones((1, 1), np.float32), np.array([[3], [2], [1]], np.float32)
+        ... )
+        >>> rank_truth(scores, truth).included.tolist()
+        [2]
+    """
+    if scores.num_queries != len(truth):
+        raise EvaluationError(
+            "the scores are not of the queries of the truth",
+            got=f"{scores.num_queries} queries",
+            expected=f"{len(truth)}, in the order of its query_row",
+        )
+    num_candidates, pairs = scores.num_candidates, len(truth.candidate_row)
+    chunks = max(1, -(-num_candidates // CHUNK))
+    chunk = max(1, -(-num_candidates // chunks))
+    columns = chunks * chunk
+    step = min(max(8, block_bytes // (4 * columns)), max(1, len(truth)))
+    rows = padded_size(step)
+    blocks = [slice(start, min(start + step, len(truth))) for start in range(0, len(truth), step)]
+    slots = [_Slots.of(truth, block) for block in blocks]
+    room = max((_room(len(each.query)) for each in slots), default=0)
+    column = np.arange(columns, dtype=np.int32)
+    flags = _Flags(truth, seen, num_candidates=num_candidates)
+    out = Ranks(
+        included=np.zeros(pairs, dtype=np.int32),
+        excluded=None if seen is None else np.zeros(pairs, dtype=np.int32),
+    )
+    waiting: list[_Counted] = []
+    for block, slot in zip(blocks, slots, strict=True):
+        # Scores first: the device computes them while the host marks the seen candidates.
+        scored = scores.block(block, rows=rows, columns=columns)
+        shown = flags.block(block, rows=rows, columns=columns)
+        counts, finite = count_before(
+            scored,
+            shown,
+            *slot.padded(room),
+            len(slot.query),
+            column,
+            chunk=chunk,
+            by_row=ties == "row",
+        )
+        waiting.append(_Counted(slot, shown, counts, finite))
+        # One block is computed while the host prepares the next; more would cost memory.
+        if len(waiting) > 1:
+            waiting.pop(0).write(out)
+    for counted in waiting:
+        counted.write(out)
+    return out
+
+
+def _room(slots: int) -> int:
+    """The number of slots that fit into padded arrays: whole tasks once there is more than one."""
+    padded = padded_size(slots)
+    return padded if padded <= TASK else -(-padded // TASK) * TASK
+
+
+@dataclass(frozen=True, eq=False)
+class _Slots:
+    """The pairs of a block, packed into slots of `LANES` candidates that share a query.
+
+    Attributes:
+        first: the position of the block's first pair in the truth.
+        query: the query of each slot, counted from the start of the block.
+        place: where each pair stands in the slots laid end to end.
+        candidate_row: the candidate of each pair.
+        owner: the query of each pair, counted from the start of the block.
+    """
+
+    first: int
+    query: Int32[np.ndarray, " slots"]
+    place: Int64[np.ndarray, " pairs"]
+    candidate_row: Int32[np.ndarray, " pairs"]
+    owner: Int32[np.ndarray, " pairs"]
+
+    @classmethod
+    def of(cls, truth: Truth, block: slice) -> "_Slots":
+        bounds = truth.indptr[block.start : block.stop + 1]
+        sizes = np.diff(bounds)
+        needed = -(-sizes // LANES)
+        begins = np.cumsum(needed) - needed
+        queries = np.arange(len(sizes), dtype=np.int32)
+        shift = begins * LANES - (bounds[:-1] - bounds[0])
+        count = int(bounds[-1] - bounds[0])
+        return cls(
+            first=int(bounds[0]),
+            query=np.repeat(queries, needed),
+            place=np.arange(count) + np.repeat(shift, sizes),
+            candidate_row=truth.candidate_row[bounds[0] : bounds[-1]],
+            owner=np.repeat(queries, sizes),
+        )
+
+    def padded(
+        self, room: int
+    ) -> tuple[Int32[np.ndarray, " room"], Int32[np.ndarray, "room lanes"]]:
+        """The query and the candidates of each slot; places that are left over hold -1."""
+        query = np.zeros(room, dtype=np.int32)
+        query[: len(self.query)] = self.query
+        candidates = np.full(room * LANES, -1, dtype=np.int32)
+        candidates[self.place] = self.candidate_row
+        return query, candidates.reshape(room, LANES)
+
+
+class _Flags:
+    """For each query and candidate: is the candidate ranked, and is it when seen ones are not?"""
+
+    def __init__(self, truth: Truth, seen: Interactions | None, *, num_candidates: int) -> None:
+        self._num_candidates = num_candidates
+        self._seen = seen is not None
+        if seen is None:
+            return
+        last = max(int(rows.max(initial=-1)) for rows in (truth.query_row, seen.query_row))
+        place = np.full(last + 1, -1, dtype=np.int32)
+        place[truth.query_row] = np.arange(len(truth), dtype=np.int32)
+        owner = place[seen.query_row]
+        mine = np.flatnonzero(owner >= 0)
+        self._owner, self._candidate_row = owner[mine], seen.candidate_row[mine]
+        self._in_order = False
+
+    def block(
+        self, queries: slice, *, rows: int, columns: int
+    ) -> UInt8[np.ndarray, "some columns"]:
+        """The flags of some queries; a single row that serves for all where nothing is seen."""
+        flags = np.zeros((rows if self._seen else 1, columns), dtype=np.uint8)
+        flags[:, : self._num_candidates] = RANKED | UNSEEN if self._seen else RANKED
+        if self._seen:
+            owner, candidate_row = self._of(queries)
+            flags[owner - queries.start, candidate_row] = RANKED
+        return flags
+
+    def _of(self, queries: slice) -> tuple[np.ndarray, np.ndarray]:
+        """The seen pairs of some queries; sorted the first time that not all are asked for."""
+        everything = len(self._owner) == 0 or (
+            queries.start == 0 and queries.stop > int(self._owner.max())
+        )
+        if everything:
+            return self._owner, self._candidate_row
+        if not self._in_order:
+            order = np.argsort(self._owner, kind="stable")
+            self._owner, self._candidate_row = self._owner[order], self._candidate_row[order]
+            self._in_order = True
+        part = slice(*np.searchsorted(self._owner, (queries.start, queries.stop)))
+        return self._owner[part], self._candidate_row[part]
+
+
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """A block whose counting is under way."""
+
+    slots: _Slots
+    flags: UInt8[np.ndarray, "some columns"]
+    counts: Int32[Array, "views room lanes"]
+    finite: Bool[Array, ""]
+
+    def write(self, ranks: Ranks) -> None:
+        """Waits for the counts and writes the ranks of the block's pairs."""
+        if not bool(self.finite):
+            raise not_finite("some scores are not finite")
+        slots = self.slots
+        counts = np.asarray(self.counts).reshape(2, -1)[:, slots.place]
+        part = slice(slots.first, slots.first + len(slots.place))
+        np.add(counts[0], 1, out=ranks.included[part])
+        if ranks.excluded is not None:
+            unseen = self.flags[slots.owner, slots.candidate_row] & UNSEEN
+            ranks.excluded[part] = np.where(unseen, counts[1] + 1, 0)

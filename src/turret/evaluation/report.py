@@ -1,0 +1,237 @@
+"""The report of an evaluation: a value, as JSON and as a table."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import cast
+
+import msgspec
+
+from turret.errors import EvaluationError
+from turret.evaluation.table import Column, draw
+
+__all__ = ["BaselineFigures", "Figures", "Intervals", "Report", "TrainFigures", "compare"]
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures by name, such as `"ndcg@20"`, in both views; NaN where undefined.
+
+    Args:
+        seen_included: every candidate is ranked.
+        seen_excluded: the query's training candidates are taken off the ranking and the truth.
+    """
+
+    seen_included: dict[str, float]
+    seen_excluded: dict[str, float]
+
+
+class BaselineFigures(Figures, frozen=True, kw_only=True):
+    """The figures of a baseline.
+
+    Args:
+        seconds: how long its fit took.
+    """
+
+    seconds: float
+
+
+class TrainFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures on the pairs that were trained on: far above the others means over-fitting.
+
+    Args:
+        seen_included: figures by name. (Without the seen candidates nothing would be left.)
+        queries: how many queries were taken, all or a sample.
+        pairs: how many pairs these have.
+    """
+
+    seen_included: dict[str, float]
+    queries: int
+    pairs: int
+
+
+class Intervals(msgspec.Struct, frozen=True, kw_only=True):
+    """The lower and the upper end of the interval of each figure.
+
+    Args:
+        seen_included: intervals by the name of the figure.
+        seen_excluded: likewise.
+    """
+
+    seen_included: dict[str, tuple[float, float]]
+    seen_excluded: dict[str, tuple[float, float]]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """How good a model is, beside its baselines.
+
+    Args:
+        model: its figures on the test pairs.
+        intervals: their 95% intervals; None when not computed.
+        baselines: the figures of each baseline by its name.
+        train: the model's figures on training pairs; None when not computed.
+        loss: `"test"`, the mean over the test pairs, and `"last_batch"`, the sum over the last
+            batch; None when not computed.
+        queries: how many queries the test has.
+        pairs: how many test pairs.
+        candidates: how many candidates are ranked.
+        warnings: sentences on what to be careful about.
+        seconds: how long the model's own figures on the test pairs took, from raw columns on.
+
+    Example:
+        >>> both = Figures(seen_included={"ndcg@20": 0.25}, seen_excluded={"ndcg@20": 0.5})
+        >>> report = Report(model=both, queries=9, pairs=20, candidates=5, seconds=0.1)
+        >>> report.to_dict()["model"]
+        {'seen_included': {'ndcg@20': 0.25}, 'seen_excluded': {'ndcg@20': 0.5}}
+        >>> Report.from_json(report.to_json()) == report
+        True
+    """
+
+    model: Figures
+    intervals: Intervals | None = None
+    baselines: dict[str, BaselineFigures] = {}
+    train: TrainFigures | None = None
+    loss: dict[str, float] | None = None
+    queries: int
+    pairs: int
+    candidates: int
+    warnings: tuple[str, ...] = ()
+    seconds: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Turns the report into plain values; a figure that is NaN becomes None."""
+        return cast("dict[str, object]", _none_for_nan(msgspec.to_builtins(self)))
+
+    def to_json(self) -> str:
+        """Writes the report as one JSON value; a figure that is NaN becomes null."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Report":
+        """Reads what `to_json` wrote.
+
+        Args:
+            text: the JSON.
+
+        Returns:
+            The report.
+
+        Raises:
+            EvaluationError: if it is not the JSON of a report.
+        """
+        try:
+            return msgspec.convert(_nan_for_none(json.loads(text)), cls)
+        except (ValueError, msgspec.ValidationError) as error:
+            raise EvaluationError("this is not the JSON of a report", got=str(error)) from error
+
+    def to_table(self, *, plain: bool | None = None) -> str:
+        """Draws the report.
+
+        Shown are the top-k accuracy at every `k` and the other metrics at one, 20 if it is there;
+        all of them are in `to_dict`.
+
+        Args:
+            plain: without lines and colours; None: when standard output is not a terminal.
+
+        Returns:
+            Text of several lines, to be printed. The warnings are below the tables.
+        """
+        columns = [
+            Column("model", _views(self.model), intervals=_intervals(self.intervals), rival=True)
+        ]
+        if self.train is not None:
+            columns.append(Column("on train", {"seen_included": self.train.seen_included}))
+        columns += _baseline_columns(self.baselines)
+        notes = [_counts(self), *_timing(self)]
+        return draw(columns, notes=notes, warnings=self.warnings, plain=plain)
+
+
+def compare(reports: Mapping[str, Report], *, plain: bool | None = None) -> str:
+    """Draws several models and the baselines side by side.
+
+    Args:
+        reports: a report on the same test pairs by the name of each model.
+        plain: without lines and colours; None: when standard output is not a terminal.
+
+    Returns:
+        Text of several lines, to be printed.
+
+    Raises:
+        EvaluationError: if there is no report, or they are not on tests of the same size.
+    """
+    sizes = {(each.queries, each.pairs, each.candidates) for each in reports.values()}
+    if len(sizes) != 1:
+        raise EvaluationError(
+            "the reports are not on the same test",
+            got=sorted(sizes),
+            expected="the same numbers of queries, pairs and candidates",
+        )
+    columns = [Column(name, _views(each.model), rival=True) for name, each in reports.items()]
+    baselines = {name: b for each in reports.values() for name, b in each.baselines.items()}
+    notes = [_counts(next(iter(reports.values())))]
+    warnings = [f"{name}: {warning}" for name, each in reports.items() for warning in each.warnings]
+    return draw(columns + _baseline_columns(baselines), notes=notes, warnings=warnings, plain=plain)
+
+
+def _views(figures: Figures) -> dict[str, Mapping[str, float]]:
+    return {"seen_included": figures.seen_included, "seen_excluded": figures.seen_excluded}
+
+
+def _intervals(
+    intervals: Intervals | None,
+) -> dict[str, Mapping[str, tuple[float, float]]] | None:
+    if intervals is None:
+        return None
+    return {"seen_included": intervals.seen_included, "seen_excluded": intervals.seen_excluded}
+
+
+def _baseline_columns(baselines: Mapping[str, BaselineFigures]) -> list[Column]:
+    return [Column(name, _views(figures), rival=True) for name, figures in baselines.items()]
+
+
+def _counts(report: Report) -> str:
+    return (
+        f"{report.pairs:,} test pairs of {report.queries:,} queries, "
+        f"ranked among {report.candidates:,} candidates"
+    )
+
+
+def _timing(report: Report) -> list[str]:
+    parts = [f"model evaluated in {_seconds(report.seconds)}"]
+    parts += [f"{name} fitted in {_seconds(b.seconds)}" for name, b in report.baselines.items()]
+    lines = [", ".join(parts)]
+    if report.loss is not None:
+        lines.append(f"test loss {report.loss['test']:,.4f} a pair")
+    return lines
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1e3:,.1f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+
+
+def _none_for_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _none_for_nan(v) for k, v in cast("dict[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_none_for_nan(v) for v in cast("list[object]", value)]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _nan_for_none(value: object) -> object:
+    """Puts NaN where a figure is null; the parts of a report that may be None stay so."""
+    if not isinstance(value, dict):
+        return value
+    fixed = dict(cast("dict[str, object]", value))
+    for name in ("model", "intervals", "train", "loss", "baselines"):
+        if name in fixed:
+            fixed[name] = _nan_inside(fixed[name])
+    return fixed
+
+
+def _nan_inside(value: object) -> object:
+    if isinstance(value, dict):
+        entries = cast("dict[str, object]", value).items()
+        return {k: math.nan if v is None else _nan_inside(v) for k, v in entries}
+    if isinstance(value, list):
+        entries = cast("list[object]", value)
+        return [math.nan if v is None else _nan_inside(v) for v in entries]
+    return value

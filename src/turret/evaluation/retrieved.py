@@ -1,0 +1,137 @@
+"""The figures of what an index answers: the rank of a candidate is its place in the answer."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int64, Integer, Shaped
+
+from turret.data.dataset import Dataset
+from turret.errors import EvaluationError
+from turret.evaluation.measure import Model, View, Views, vectors_of_truth
+from turret.evaluation.rank_table import check_ks
+from turret.evaluation.truth import Truth
+
+__all__ = ["RowHits", "Searchable", "measure_index"]
+
+_PAIRS = 1 << 14
+"""Pairs that are looked up in the answers at a time."""
+
+
+@runtime_checkable
+class RowHits(Protocol):
+    """Answers of an index by row."""
+
+    @property
+    def rows(self) -> Int64[np.ndarray, "q k"]:
+        """Rows of the index, best first; the number of its candidates where there is no answer."""
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """An index, such as `turret.index.base.Index`."""
+
+    is_exact: ClassVar[bool]
+    """Whether it always finds the true best."""
+
+    @property
+    def ids(self) -> Shaped[np.ndarray, " n"]:
+        """The candidate ids, by row of the index."""
+        ...
+
+    def search_rows(
+        self,
+        queries: Float32[np.ndarray, "q d"],
+        k: int,
+        *,
+        exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None = None,
+    ) -> RowHits:
+        """The `k` best rows for each query."""
+        ...
+
+
+def measure_index(
+    model: Model, index: Searchable, test: Dataset, *, train: Dataset, ks: Sequence[int]
+) -> Views:
+    """Evaluates an index by the ids it answers.
+
+    Unlike `turret.evaluation.measure.measure` it sees what an approximate index misses. A candidate
+    that is not among the `max(ks)` answers counts as not retrieved.
+
+    Args:
+        model: gives the query vectors.
+        index: searched twice, with and without the seen candidates.
+        test: the events whose candidates should be found.
+        train: the events whose candidates count as seen; over the same tables as `test`.
+        ks: the list lengths.
+
+    Returns:
+        The figures.
+
+    Raises:
+        EvaluationError: if no candidate of the index is one of the data set.
+    """
+    lengths = check_ks(ks)
+    truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
+    vectors = vectors_of_truth(model, test, truth)
+    in_table, in_index = _translations(index, test)
+    indptr, seen = train.pairs_by_query()
+    seen_by_query = [seen[indptr[row] : indptr[row + 1]] for row in truth.query_row.tolist()]
+    owner = np.repeat(np.arange(len(truth)), np.diff(truth.indptr))
+
+    def places(exclude_rows: Sequence[Int64[np.ndarray, " ..."]] | None) -> np.ndarray:
+        hits = index.search_rows(vectors, lengths[-1], exclude_rows=exclude_rows)
+        return _places(in_table[hits.rows], owner=owner, candidate_row=truth.candidate_row)
+
+    excluded = [_known(in_index[rows]) for rows in seen_by_query]
+    size = test.num_candidates
+    lengths_seen = [len(rows) for rows in seen_by_query]
+    keys = np.repeat(np.arange(len(truth)), lengths_seen) * size
+    if len(seen_by_query):
+        keys += np.concatenate(seen_by_query)
+    met = np.isin(owner * size + truth.candidate_row, keys)
+    return Views(
+        seen_included=View.of(truth, places(None), ks=lengths),
+        seen_excluded=View.without(truth, places(excluded), seen=met, ks=lengths),
+    )
+
+
+def _known(rows: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " ..."]:
+    return rows[rows >= 0]
+
+
+def _translations(
+    index: Searchable, test: Dataset
+) -> tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " candidates"]]:
+    """The candidate row of each index row, with a -1 more at the end, and the way back."""
+    table = pl.DataFrame({"id": test.candidate_ids}).with_row_index("row")
+    ids = pl.DataFrame({"id": pl.Series(index.ids.tolist(), dtype=pl.String)})
+    found = ids.join(table, on="id", how="left", maintain_order="left")["row"]
+    in_table = np.append(found.cast(pl.Int64).fill_null(-1).to_numpy(), -1)
+    known = np.flatnonzero(in_table >= 0)
+    if len(known) == 0:
+        raise EvaluationError(
+            "no candidate of the index is one of the data set",
+            got=index.ids.tolist()[:3],
+            expected=f"ids such as {test.candidate_ids.to_list()[:3]}",
+        )
+    in_index = np.full(test.num_candidates, -1, dtype=np.int64)
+    in_index[in_table[known]] = known
+    return in_table, in_index
+
+
+def _places(
+    answers: Int64[np.ndarray, "queries k"],
+    *,
+    owner: Int64[np.ndarray, " pairs"],
+    candidate_row: Integer[np.ndarray, " pairs"],
+) -> Int64[np.ndarray, " pairs"]:
+    """The place, from 1, of each pair's candidate in its query's answer; 0 where it is absent."""
+    places = np.zeros(len(owner), dtype=np.int64)
+    for start in range(0, len(owner), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        same = answers[owner[part]] == candidate_row[part, None]
+        places[part] = np.where(same.any(axis=1), same.argmax(axis=1) + 1, 0)
+    return places

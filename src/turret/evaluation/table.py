@@ -1,0 +1,128 @@
+"""Draws figures as tables, for a terminal or for a file."""
+
+import io
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from turret.evaluation.metrics import TOP_K_ACCURACY, parse_label
+
+__all__ = ["Column", "draw"]
+
+_TITLES = {"seen_included": "Seen candidates included", "seen_excluded": "Seen candidates excluded"}
+_HEADLINE = 20
+
+
+@dataclass(frozen=True)
+class Column:
+    """One system in a table.
+
+    Attributes:
+        name: the heading.
+        views: figures by view and name.
+        intervals: the interval of each figure, likewise; None: no column for it.
+        rival: whether it takes part in being the best of a row.
+    """
+
+    name: str
+    views: Mapping[str, Mapping[str, float]]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None
+    rival: bool = False
+
+
+def draw(
+    columns: Sequence[Column],
+    *,
+    notes: Iterable[str] = (),
+    warnings: Iterable[str] = (),
+    plain: bool | None = None,
+) -> str:
+    """Draws one table a view, then notes and warnings.
+
+    Args:
+        columns: the systems, the first of which decides the rows.
+        notes: lines below the tables.
+        warnings: sentences below the notes.
+        plain: without lines and colours; None: when standard output is not a terminal.
+
+    Returns:
+        Text of several lines. In each row the best of the rivals stands out where colours are.
+    """
+    plain = not sys.stdout.isatty() if plain is None else plain
+    console = Console(
+        file=io.StringIO(),
+        width=None if not plain else 400,
+        force_terminal=not plain,
+        no_color=True if plain else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    for view, title in _TITLES.items():
+        if columns[0].views.get(view):
+            console.print(_table(columns, view=view, title=title, plain=plain))
+            console.print()
+    for note in notes:
+        console.print(Text(note, style="dim"))
+    for warning in warnings:
+        console.print(Text.assemble(("Warning: ", "bold yellow"), warning))
+    out = console.file
+    assert isinstance(out, io.StringIO)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> Table:
+    table = Table(
+        title=None if plain else title,
+        title_justify="left",
+        title_style="bold",
+        box=None if plain else box.ROUNDED,
+        pad_edge=not plain,
+    )
+    shown = [column for column in columns if view in column.views]
+    table.add_column(title if plain else "", no_wrap=True)
+    for column in shown:
+        table.add_column(column.name, justify="right", no_wrap=True)
+        if column.intervals is not None:
+            table.add_column("95% interval", justify="center", no_wrap=True)
+    names = _rows(columns[0].views[view])
+    for row, name in enumerate(names):
+        values = [column.views[view].get(name, math.nan) for column in shown]
+        rivals = [v for v, c in zip(values, shown, strict=True) if c.rival and not math.isnan(v)]
+        cells = [Text(name)]
+        for value, column in zip(values, shown, strict=True):
+            best = column.rival and len(rivals) > 1 and value == max(rivals)
+            cells.append(Text(_number(value), style="bold green" if best else ""))
+            if column.intervals is not None:
+                cells.append(Text(_interval(column.intervals[view].get(name)), style="dim"))
+        last_accuracy = name.startswith(TOP_K_ACCURACY) and row + 1 < len(names)
+        changes = last_accuracy and not names[row + 1].startswith(TOP_K_ACCURACY)
+        table.add_row(*cells, end_section=changes and not plain)
+    return table
+
+
+def _rows(figures: Mapping[str, float]) -> list[str]:
+    """The figures worth a row: the accuracies at every k, the others at the k nearest to 20."""
+    ks = {parse_label(name)[1] for name in figures}
+    headline = min(ks, key=lambda k: (abs(k - _HEADLINE), k), default=_HEADLINE)
+    return [
+        name
+        for name in figures
+        if parse_label(name)[0] == TOP_K_ACCURACY or parse_label(name)[1] == headline
+    ]
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    if ends is None or math.isnan(ends[0]):
+        return "-"
+    return f"{ends[0]:.4f} .. {ends[1]:.4f}"
