@@ -27,12 +27,13 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         from importlib.metadata import version
 
         typer.echo(f"turret {version('turret')}")
         raise typer.Exit()
+    return wanted
 
 
 @app.callback()
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        code = app([word for word in given if word != "--debug"], standalone_mode=False)
+        words = [word for word in given if word != "--debug"]
+        code = app(words, prog_name="turret", standalone_mode=False) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         _close_stdout()

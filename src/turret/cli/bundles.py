@@ -35,10 +35,10 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Judge a bundle on held-back interactions, beside the baselines."""
-    from turret.compilation import keep_compiled_programs
+    from turret import compilation
     from turret.revision import evaluate_bundle
 
-    keep_compiled_programs()
+    compilation.keep_compiled_programs()
     report = evaluate_bundle(bundle, files=data)
     if as_json:
         json_value(report.to_dict())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from turret.cli.output import stderr_console
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from turret.data.dataset import Dataset
     from turret.pipeline import Outcome
     from turret.recipe import Recipe
+    from turret.train.hooks import EpochReport, Hook, JsonLines, StepReport
 
 __all__ = ["metrics_path", "progress_of", "train_with_progress"]
 
@@ -30,7 +31,8 @@ def metrics_path(bundle: Path) -> Path:
         >>> metrics_path(Path("runs/tutorial")).as_posix()
         'runs/tutorial.metrics.jsonl'
     """
-    return bundle.with_name(f"{bundle.name}.metrics.jsonl")
+    place = bundle if bundle.name else bundle.resolve()
+    return place.with_name(f"{place.name}.metrics.jsonl")
 
 
 def train_with_progress(
@@ -46,16 +48,13 @@ def train_with_progress(
     Returns:
         What the training gave.
     """
-    from turret import pipeline
-    from turret.compilation import keep_compiled_programs
-    from turret.train.hooks import JsonLines, ProgressBar
+    from turret import compilation, pipeline
+    from turret.train.hooks import ProgressBar
 
-    keep_compiled_programs()
-    path = metrics_path(output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    compilation.keep_compiled_programs()
     epochs = recipe.train.epochs
-    with ProgressBar(epochs, stderr_console()) as bar, JsonLines(path) as lines:
+    lines = _Lines(metrics_path(output))
+    with ProgressBar(epochs, stderr_console()) as bar, lines:
         hooks = (_Sparse(bar, every=-(-epochs // EPOCH_LINES)), lines)
         return pipeline.train(recipe, output=output, dataset=dataset, hooks=hooks)
 
@@ -82,12 +81,43 @@ def progress_of(total: int, what: str) -> tuple[Callable[[int], None], Callable[
 class _Sparse:
     """Hands every step on, but only each n-th epoch and the last."""
 
-    def __init__(self, hook: Any, *, every: int) -> None:
+    def __init__(self, hook: "Hook", *, every: int) -> None:
         self._hook, self._every = hook, every
 
-    def step(self, report: Any) -> None:
+    def step(self, report: "StepReport") -> None:
         self._hook.step(report)
 
-    def epoch(self, report: Any) -> None:
+    def epoch(self, report: "EpochReport") -> None:
         if report.epoch % self._every == 0 or report.epoch == report.epochs:
             self._hook.epoch(report)
+
+
+class _Lines:
+    """Writes JSON lines from the first step on.
+
+    A training that never starts so leaves the lines of an earlier one alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: JsonLines | None = None
+
+    def step(self, report: "StepReport") -> None:
+        from turret.train.hooks import JsonLines
+
+        if self._lines is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.unlink(missing_ok=True)
+            self._lines = JsonLines(self._path)
+        self._lines.step(report)
+
+    def epoch(self, report: "EpochReport") -> None:
+        if self._lines is not None:
+            self._lines.epoch(report)
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._lines is not None:
+            self._lines.close()

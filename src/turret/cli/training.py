@@ -1,5 +1,6 @@
 """The commands that read data and train: `demo`, `data`, `train`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +9,7 @@ import typer
 from turret.cli.arguments import Json, changes, recipe_of
 from turret.cli.output import json_value, mapping, say
 from turret.cli.progress import metrics_path, train_with_progress
-from turret.errors import RecipeError
+from turret.errors import RecipeError, nearest
 
 __all__ = ["add_commands"]
 
@@ -89,6 +90,9 @@ def data(
     known = source.partition(":")[0] in sources.source_names()
     usual = (SYNTHETIC if source == "synthetic" else MOVIELENS) if known else (None, None, None)
     query_id, candidate_id = query_id or usual[0], candidate_id or usual[1]
+    if not known and re.fullmatch(r"[\w-]+", source) and not Path(source).exists():
+        fix = nearest(source, sources.source_names())
+        raise RecipeError(f"There is no file {source!r}, and no data set of that name", fix=fix)
     if query_id is None or candidate_id is None:
         raise RecipeError(
             "The columns of ids are not named",

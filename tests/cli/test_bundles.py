@@ -1,0 +1,80 @@
+import json
+import shutil
+
+from cli.conftest import Turret, World, events
+
+from turret.bundle import Bundle
+
+
+def test_judging_again_gives_the_same_figures(turret: Turret, world: World) -> None:
+    done = turret("evaluate", world.bundle, "--json")
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    stored = Bundle.open(world.bundle).report
+    assert stored is not None
+    for part in ("model", "intervals", "train", "loss", "queries", "pairs", "candidates"):
+        assert report[part] == stored[part], part
+    assert report["warnings"] == stored["warnings"]
+    assert set(report["baselines"]["popularity"]) == {"seen_included", "seen_excluded", "seconds"}
+    shown = turret("evaluate", world.bundle)
+    assert "top_k_accuracy@5" in shown.out
+
+
+def test_judging_by_other_interactions(turret: Turret, world: World) -> None:
+    extra = events().tail(200).with_columns(item=events()["item"].tail(200).replace("i4", "new"))
+    extra.write_csv(world.folder / "later.csv")
+    done = turret("evaluate", world.bundle, "--data", "later.csv", "--json")
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    lost = extra.filter(extra["item"] == "new").height
+    assert lost > 0
+    assert report["pairs"] == 200 - lost
+    assert report["candidates"] == 30
+    assert report["warnings"][-1].startswith(f"{lost} test pairs are of candidates")
+
+
+def test_changed_data_are_noticed(turret: Turret, world: World) -> None:
+    kept = world.folder / "kept.csv"
+    shutil.copy(world.folder / "events.csv", kept)
+    try:
+        events().head(2900).write_csv(world.folder / "events.csv")
+        report = json.loads(turret("evaluate", world.bundle, "--json").out)
+    finally:
+        kept.replace(world.folder / "events.csv")
+    assert report["warnings"][-1] == "The data have changed since the training."
+
+
+def test_another_index_in_place_of_the_old_one(turret: Turret, world: World) -> None:
+    copy = world.folder / "copy"
+    shutil.copytree(world.bundle, copy)
+    done = turret("index", copy, "--kind", "faiss", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == {"bundle": str(copy), "kind": "faiss", "candidates": 30}
+    bundle = Bundle.open(copy)
+    assert bundle.index.kind == "faiss"
+    assert bundle.recipe is not None and bundle.recipe.index.kind == "faiss"
+    call = ("--query", "user=u1", "-k", "5", "--json")
+    one = json.loads(turret("recommend", world.bundle, *call).out)
+    other = json.loads(turret("recommend", copy, *call).out)
+    assert one[0]["ids"] == other[0]["ids"]
+
+
+def test_a_whole_bundle_and_a_damaged_one(turret: Turret, world: World) -> None:
+    done = turret("verify", world.bundle)
+    assert (done.code, done.err) == (0, "")
+    assert "is whole: " in done.out
+    copy = world.folder / "damaged"
+    shutil.copytree(world.bundle, copy)
+    with (copy / "vectors.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\xff")
+    done = turret("verify", copy)
+    assert (done.code, done.out) == (1, "")
+    assert "vectors.safetensors is damaged" in done.err
+
+
+def test_the_doctor(turret: Turret) -> None:
+    found = json.loads(turret("doctor", "--json").out)
+    assert set(found) == {"system", "versions", "devices", "optional"}
+    assert found["versions"]["turret"] is not None
+    assert "Optional parts" in turret("doctor").out

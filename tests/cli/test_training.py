@@ -1,0 +1,69 @@
+import json
+
+from cli.conftest import Turret, World
+
+from turret.bundle import Bundle
+
+
+def test_training_writes_a_bundle_and_prints_the_report(world: World) -> None:
+    bundle = Bundle.open(world.bundle)
+    assert bundle.recipe is not None
+    assert bundle.recipe.model.embedding_dim == 8
+    assert bundle.report is not None
+    figures = bundle.report["model"]
+    assert isinstance(figures, dict)
+    printed = f"{figures['seen_included']['top_k_accuracy@5']:.4f}"
+    row = next(line for line in world.training.out.splitlines() if "top_k_accuracy@5" in line)
+    assert row.split()[:2] == ["top_k_accuracy@5", printed]
+    assert "popularity" in world.training.out
+    assert "\x1b" not in world.training.out + world.training.err
+    assert "Bundle: " in world.training.err
+    assert "Bundle: " not in world.training.out
+
+
+def test_each_step_and_epoch_is_a_line_beside_the_bundle(world: World) -> None:
+    text = (world.folder / "runs" / "small.metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    steps = -(-2400 // 256)
+    assert [line["kind"] for line in lines] == [*["step"] * steps, "epoch"] * 2
+    assert [line["step"] for line in lines if line["kind"] == "step"] == [*range(1, 2 * steps + 1)]
+    assert set(lines[0]) == {"kind", "step", "epoch", "loss", "regularization_loss", "total_loss"}
+
+
+def test_settings_change_the_recipe_and_json_is_alone(turret: Turret, world: World) -> None:
+    settings = ("--set", "train.epochs=1", "--set", "evaluation.bootstrap=0")
+    done = turret("train", "small.toml", "--output", "other", *settings, "--json")
+    assert done.code == 0, done.err
+    value = json.loads(done.out)
+    assert set(value) == {"bundle", "report"}
+    assert value["bundle"] == str((world.folder / "other").resolve())
+    assert set(value["report"]["model"]) == {"seen_included", "seen_excluded"}
+    bundle = Bundle.open(world.folder / "other")
+    assert bundle.recipe is not None and bundle.recipe.train.epochs == 1
+    assert bundle.report == value["report"]
+
+
+def test_data_are_summarised_and_written(turret: Turret, world: World) -> None:
+    columns = ("--query-id", "user", "--candidate-id", "item", "--timestamp", "when")
+    done = turret("data", "events.csv", *columns, "--output", "tables", "--json")
+    assert done.code == 0, done.err
+    summary = json.loads(done.out)
+    assert (summary["interactions"], summary["queries"], summary["candidates"]) == (3000, 40, 30)
+    assert summary["query_columns"] == ["user", "country"]
+    assert summary["candidate_columns"] == ["item", "country", "title"]
+    assert summary["first_time"] == "1970-01-01T00:00:00+00:00"
+    written = sorted(path.name for path in (world.folder / "tables").iterdir())
+    assert written == ["candidates.parquet", "interactions.parquet", "queries.parquet"]
+    shown = turret("data", "events.csv", *columns)
+    assert "interactions" in shown.out and "3,000" in shown.out
+
+
+def test_the_demonstration_on_a_synthetic_world(turret: Turret, world: World) -> None:
+    done = turret("demo", "--data", "synthetic", "--recipe", "tutorial", "--output", "demo")
+    assert done.code == 0, done.err
+    assert "tutorial" in done.out and "popularity" in done.out
+    answers = done.out[done.out.index("Three for user 42") :].splitlines()
+    assert [line.split()[0] for line in answers[1:]] == ["1.", "2.", "3."]
+    assert len({line.split(". ")[1] for line in answers[1:]}) == 3
+    assert "turret recommend" in done.err
+    assert Bundle.open(world.folder / "demo" / "tutorial").query_id == "user_id"
