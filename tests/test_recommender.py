@@ -302,6 +302,17 @@ def test_what_it_shows_of_the_bundle(recommender: Recommender) -> None:
     assert recommender.candidates.columns == ["film", "title", "genres"]
 
 
+def test_one_of_a_model_just_trained_answers_as_its_bundle() -> None:
+    built = Recommender.build(model(dataset()), dataset())
+    want = Recommender(by_id()).recommend({"user": ["3", "99"]}, 5, exclude_seen=True)
+    got = built.recommend({"user": ["3", "99"]}, 5, exclude_seen=True)
+    assert got.ids.tolist() == want.ids.tolist()
+    assert got.scores.tolist() == want.scores.tolist()
+    assert (
+        Recommender.build(model(dataset()), dataset(), index="faiss").bundle.index.kind == "faiss"
+    )
+
+
 def test_threads_get_the_same_answers() -> None:
     want = Recommender(by_country()).recommend({"user": list(range(40))}, 9, exclude_seen=True)
     recommender = Recommender(by_country())

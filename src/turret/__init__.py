@@ -12,6 +12,28 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from turret.bundle import (
+        Bundle,
+    )
+    from turret.data.dataset import (
+        Dataset,
+        Interactions,
+    )
+    from turret.data.movielens import (
+        MovieLens,
+        movielens,
+    )
+    from turret.data.splits import (
+        Split,
+        leave_last_out_split,
+        random_split,
+        split,
+        temporal_split,
+    )
+    from turret.data.synthetic import (
+        SyntheticWorld,
+        synthetic,
+    )
     from turret.errors import (
         BundleError,
         CandidateIndexError,
@@ -25,39 +47,109 @@ if TYPE_CHECKING:
         TrainingError,
         TurretError,
     )
+    from turret.evaluation.evaluate import (
+        evaluate,
+    )
+    from turret.evaluation.report import (
+        Report,
+    )
+    from turret.index.base import (
+        Hits,
+    )
+    from turret.model.trained import (
+        TrainedModel,
+    )
     from turret.recipe import (
         Categorical,
+        EarlyStopping,
         Recipe,
         Softmax,
         Tower,
+        Train,
         TwoTower,
     )
-    from turret.toml import builtin
+    from turret.recommender import (
+        Recommender,
+    )
+    from turret.toml import (
+        builtin,
+    )
+    from turret.train.state import (
+        train_step,
+    )
+    from turret.train.trainer import (
+        FitResult,
+        fit,
+        prepare,
+    )
 
     __version__: str
 
 __all__ = [
+    "Bundle",
     "BundleError",
     "CandidateIndexError",
     "Categorical",
     "DataError",
+    "Dataset",
+    "EarlyStopping",
     "EvaluationError",
+    "FitResult",
+    "Hits",
+    "Interactions",
     "MissingPartError",
     "ModelError",
+    "MovieLens",
     "QueryError",
     "Recipe",
     "RecipeError",
+    "Recommender",
+    "Report",
     "Softmax",
+    "Split",
     "SplitError",
+    "SyntheticWorld",
     "Tower",
+    "Train",
+    "TrainedModel",
     "TrainingError",
     "TurretError",
     "TwoTower",
     "__version__",
     "builtin",
+    "evaluate",
+    "fit",
+    "leave_last_out_split",
+    "movielens",
+    "prepare",
+    "random_split",
+    "split",
+    "synthetic",
+    "temporal_split",
+    "train_step",
 ]
 
 _HOME = {
+    "turret.bundle": ("Bundle",),
+    "turret.data.dataset": (
+        "Dataset",
+        "Interactions",
+    ),
+    "turret.data.movielens": (
+        "MovieLens",
+        "movielens",
+    ),
+    "turret.data.splits": (
+        "Split",
+        "leave_last_out_split",
+        "random_split",
+        "split",
+        "temporal_split",
+    ),
+    "turret.data.synthetic": (
+        "SyntheticWorld",
+        "synthetic",
+    ),
     "turret.errors": (
         "BundleError",
         "CandidateIndexError",
@@ -71,8 +163,27 @@ _HOME = {
         "TrainingError",
         "TurretError",
     ),
-    "turret.recipe": ("Categorical", "Recipe", "Softmax", "Tower", "TwoTower"),
+    "turret.evaluation.evaluate": ("evaluate",),
+    "turret.evaluation.report": ("Report",),
+    "turret.index.base": ("Hits",),
+    "turret.model.trained": ("TrainedModel",),
+    "turret.recipe": (
+        "Categorical",
+        "EarlyStopping",
+        "Recipe",
+        "Softmax",
+        "Tower",
+        "Train",
+        "TwoTower",
+    ),
+    "turret.recommender": ("Recommender",),
     "turret.toml": ("builtin",),
+    "turret.train.state": ("train_step",),
+    "turret.train.trainer": (
+        "FitResult",
+        "fit",
+        "prepare",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Int64
 
-from turret.bundle import Bundle
+from turret.bundle import Bundle, Trained
+from turret.data.dataset import Dataset
 from turret.errors import QueryError
+from turret.index import registry
 from turret.index.base import Hits, RowHits, check_search
 from turret.index.exact import search_exactly
 from turret.resolving import Columns, Resolved, Resolver
@@ -45,6 +47,27 @@ class Recommender:
         self._bundle = bundle
         self._candidates = bundle.index.candidates
         self._resolver = Resolver(bundle)
+
+    @classmethod
+    def build(cls, trained: Trained, train: Dataset, *, index: str = "exact") -> "Recommender":
+        """Makes a recommender of a model that was just trained.
+
+        Args:
+            trained: the model.
+            train: the training part: its candidates are the catalogue, its interactions what
+                queries have seen.
+            index: the kind of search: `exact`, `scann` or `faiss`.
+
+        Returns:
+            The recommender; `save` writes it as a bundle.
+
+        Raises:
+            CandidateIndexError: if there is no such kind.
+            MissingPartError: if the kind needs a library that is not installed.
+        """
+        vectors = trained.candidate_vectors(train.candidates)
+        built = registry.build(index, train.candidate_ids.to_list(), vectors)
+        return cls(Bundle.assemble(trained=trained, dataset=train, index=built))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Recommender":
