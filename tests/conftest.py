@@ -2,8 +2,33 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from jaxtyping import install_import_hook
 
 install_import_hook("turret", "beartype.beartype")
+
+_LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that make environments of their own, unless they are asked for."""
+    if os.environ.get("TURRET_ENVIRONMENTS") == "1":
+        return
+    left_out = [item for item in items if item.get_closest_marker("environment")]
+    config.stash[_LEFT_OUT] = len(left_out)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say loudly what was left out, and how to run it."""
+    number = config.stash.get(_LEFT_OUT, 0)
+    if number:
+        text = f"{number} tests that make environments of their own were LEFT OUT; they run with"
+        terminalreporter.write_line(f"{text} TURRET_ENVIRONMENTS=1.", yellow=True)
