@@ -137,13 +137,9 @@ def test_all_is_what_is_public(source: Source) -> None:
     assert len(set(exported)) == len(exported)
     public = {node.name for node in source.defined if not node.name.startswith("_")}
     assert public <= set(exported), f"{source.name}: {public - set(exported)} not in __all__"
-    bound = public | {
-        target.id
-        for node in source.tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name)
-    }
+    assigned = [n for n in source.tree.body if isinstance(n, ast.Assign | ast.AnnAssign)]
+    names = [name for node in assigned for name in ast.walk(node) if isinstance(name, ast.Name)]
+    bound = public | {name.id for name in names if isinstance(name.ctx, ast.Store)}
     assert set(exported) <= bound, f"{source.name}: {set(exported) - bound} not defined there"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from turret.index.base import Hits
     from turret.recommender import Recommender
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "recommend", "similar"]
 
 DISPLAYED = 3
 """So many further columns of the candidate table, at most, stand beside an id."""
@@ -80,12 +80,7 @@ def recommend(
     """Print the best candidates of each query."""
     from turret.recommender import Recommender
 
-    if every != (output is not None):
-        raise QueryError("--all and --output go together", fix="Give both, or neither.")
-    if every == bool(query):
-        raise QueryError(
-            "Say what to answer", fix="Give --query user_id=42, or --all with --output FILE."
-        )
+    _check(every=every, output=output, query=query)
     queries = [query_values(text) for text in query or ()]
     recommender = Recommender.load(bundle)
     k = k or (10 if output is None else 100)
@@ -125,6 +120,15 @@ def similar(
         return
     for one, answer in zip(candidate, answers, strict=True):
         _show(recommender, answer, title=f"Like {one}:")
+
+
+def _check(*, every: bool, output: Path | None, query: list[str] | None) -> None:
+    if every != (output is not None):
+        raise QueryError("--all and --output go together", fix="Give both, or neither.")
+    if every == bool(query):
+        raise QueryError(
+            "Say what to answer", fix="Give --query user_id=42, or --all with --output FILE."
+        )
 
 
 def _everyone(

@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from turret.cli import answers, bundles, training
 from turret.errors import TurretError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "options"]
 
 app = typer.Typer(
     name="turret",

@@ -7,7 +7,7 @@ import typer
 from turret.cli.arguments import Bundle, Json
 from turret.cli.output import json_value, mapping, say
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "doctor", "evaluate", "index", "verify"]
 
 
 def add_commands(app: typer.Typer) -> None:

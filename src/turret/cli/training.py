@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,7 +11,10 @@ from turret.cli.output import json_value, mapping, say
 from turret.cli.progress import metrics_path, train_with_progress
 from turret.errors import RecipeError, nearest
 
-__all__ = ["add_commands"]
+if TYPE_CHECKING:
+    from turret.data.dataset import Dataset
+
+__all__ = ["add_commands", "data", "demo", "train"]
 
 # The usual columns of the data sets known by name: query id, candidate id, time.
 MOVIELENS = ("user_id", "movie_title", "timestamp")
@@ -72,9 +75,7 @@ def data(
     timestamp_unit: Annotated[
         Literal["s", "ms", "us", "ns"], typer.Option(help="Its unit, when it holds numbers.")
     ] = "s",
-    weight: Annotated[
-        str | None, typer.Option(help="The column that says how much an interaction counts.")
-    ] = None,
+    weight: Annotated[str | None, typer.Option(help="The column of weights.")] = None,
     positive: Annotated[
         str | None, typer.Option(help="Keep what fulfils this, such as 'user_rating >= 4'.")
     ] = None,
@@ -84,10 +85,33 @@ def data(
 ) -> None:
     """Fetch or read interactions, validate them, and summarise them."""
     from turret.data import sources
-    from turret.data.writing import write_tables
     from turret.recipe import Data
 
     known = source.partition(":")[0] in sources.source_names()
+    query_id, candidate_id, usual_time = _columns(source, query_id, candidate_id, known=known)
+    dataset = sources.load(
+        Data(
+            source=source if known else None,
+            files=None if known else source,
+            query_id=query_id,
+            candidate_id=candidate_id,
+            timestamp=timestamp or usual_time,
+            timestamp_unit=timestamp_unit,
+            weight=weight,
+            positive=positive,
+            queries=queries,
+            candidates=candidates,
+        )
+    )
+    _summarise(dataset, source, output=output, as_json=as_json)
+
+
+def _columns(
+    source: str, query_id: str | None, candidate_id: str | None, *, known: bool
+) -> tuple[str, str, str | None]:
+    """Return the columns of ids, given or usual, and the usual column of times."""
+    from turret.data import sources
+
     usual = (SYNTHETIC if source == "synthetic" else MOVIELENS) if known else (None, None, None)
     query_id, candidate_id = query_id or usual[0], candidate_id or usual[1]
     if not known and re.fullmatch(r"[\w-]+", source) and not Path(source).exists():
@@ -99,31 +123,23 @@ def data(
             fix="Name them with --query-id and --candidate-id."
             f" There are: {', '.join(sources.read(source).columns)}.",
         )
-    dataset = sources.load(
-        Data(
-            source=source if known else None,
-            files=None if known else source,
-            query_id=query_id,
-            candidate_id=candidate_id,
-            timestamp=timestamp or usual[2],
-            timestamp_unit=timestamp_unit,
-            weight=weight,
-            positive=positive,
-            queries=queries,
-            candidates=candidates,
-        )
-    )
+    return query_id, candidate_id, usual[2]
+
+
+def _summarise(dataset: "Dataset", source: str, *, output: Path | None, as_json: bool) -> None:
+    from turret.data.writing import write_tables
+
     summary = dataset.summary()
     if output is not None:
         write_tables(dataset, output)
         say(f"Wrote interactions, queries and candidates to {output}.")
     if as_json:
         json_value(summary)
-    else:
-        del summary["notes"]
-        mapping(summary, title=source)
-        for note in dataset.notes:
-            say(f"Note: {note}")
+        return
+    del summary["notes"]
+    mapping(summary, title=source)
+    for note in dataset.notes:
+        say(f"Note: {note}")
 
 
 def train(
