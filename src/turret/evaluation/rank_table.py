@@ -131,7 +131,7 @@ class RankTable:
         """
         shape = (len(self.truth), len(self.ks))
         added = np.bincount(self._cell, weights=amount, minlength=shape[0] * shape[1])
-        return np.cumsum(added.reshape(shape), axis=1)
+        return np.cumsum(added.reshape(shape), axis=1, dtype=np.float64)
 
     @cached_property
     def hits(self) -> Float64[np.ndarray, "queries ks"]:

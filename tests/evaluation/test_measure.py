@@ -1,0 +1,104 @@
+"""The figures of models and baselines whose ranks are known."""
+
+import numpy as np
+import polars as pl
+import pytest
+from evaluation.planted import EXCLUDED, INCLUDED, QUERIES, TEST, TRAIN, Planted, dataset
+
+from turret.data.dataset import Dataset
+from turret.evaluation.baselines import BaselineScores, Popularity
+from turret.evaluation.measure import View, measure, measure_baseline, views
+from turret.evaluation.ranking import Ranks
+from turret.evaluation.truth import Truth
+
+
+def test_both_views_of_a_model() -> None:
+    found = measure(Planted(), TEST, train=TRAIN, ks=(1, 2, 3))
+    included, excluded = found.seen_included, found.seen_excluded
+    assert excluded is not None
+    assert (included.queries, included.pairs) == (3, 5)
+    assert (excluded.queries, excluded.pairs) == (3, 4)
+    assert included.figures["top_k_accuracy@1"] == 2 / 5
+    assert included.figures["top_k_accuracy@2"] == 3 / 5
+    assert excluded.figures["top_k_accuracy@1"] == 2 / 4
+    assert excluded.figures["top_k_accuracy@3"] == 4 / 4
+    assert included.figures["recall@1"] == pytest.approx((0.5 + 0 + 1) / 3)
+    assert excluded.figures["recall@1"] == pytest.approx((1 + 0 + 1) / 3)
+    assert excluded.figures["mrr@3"] == pytest.approx((1 + 1 / 3 + 1) / 3)
+
+
+def test_the_ranks_are_those_of_the_planted_world() -> None:
+    found = measure(Planted(), TEST, train=TRAIN, ks=(1, 2, 3))
+    truth = Truth.of(TEST.interactions, num_candidates=6)
+    expected = Ranks(np.array(INCLUDED, np.int32), np.array(EXCLUDED, np.int32))
+    known = views(truth, expected, ks=(1, 2, 3))
+    assert found.seen_included.figures == known.seen_included.figures
+    assert found.seen_excluded is not None and known.seen_excluded is not None
+    assert found.seen_excluded.figures == known.seen_excluded.figures
+
+
+def test_without_training_data_there_is_one_view() -> None:
+    assert measure(Planted(), TEST, ks=(1,)).seen_excluded is None
+
+
+def test_ties_may_favour_the_truth() -> None:
+    found = measure(Planted(), TEST, train=TRAIN, ks=(1,), ties="truth")
+    assert found.seen_included.figures["top_k_accuracy@1"] == 4 / 5
+
+
+@pytest.mark.parametrize("queries", [2, 3, 4])
+def test_only_queries_of_the_truth_matter(queries: int) -> None:
+    test = dataset([(3, 5), (3, 0)][: max(1, queries - 2)])
+    found = measure(Planted(), test, train=TRAIN, ks=(1,)).seen_included
+    assert found.queries == 1
+    assert found.figures["hit_rate@1"] == 1.0
+
+
+def test_few_queries_of_a_table_are_encoded_alone() -> None:
+    asked: list[int] = []
+
+    class Watching(Planted):
+        def query_vectors(self, queries: pl.DataFrame) -> np.ndarray:
+            asked.append(queries.height)
+            return super().query_vectors(queries)
+
+    measure(Watching(), dataset([(3, 5)]), ks=(1,))
+    measure(Watching(), TEST, ks=(1,))
+    assert asked == [1, QUERIES.height]
+
+
+def test_a_truth_that_is_all_seen_is_undefined() -> None:
+    found = measure(Planted(), TRAIN, train=TRAIN, ks=(1,)).seen_excluded
+    assert isinstance(found, View)
+    assert (found.queries, found.pairs) == (0, 0)
+    assert all(np.isnan(value) for value in found.figures.values())
+
+
+def test_popularity_ranks_by_training_events_and_then_by_row() -> None:
+    popularity = Popularity.fit(TRAIN)
+    assert popularity.scores(np.array([0, 3], np.int32)).tolist() == [[3, 2, 1, 1, 0, 0]] * 2
+    # Included: b is second, c third, e fifth, f sixth. Excluded: c leads query 0 (a and b are
+    # seen), e is third of query 1 (a and c are), f sixth of query 3.
+    found = measure_baseline(popularity, TEST, train=TRAIN, ks=(1, 2, 3, 5))
+    assert found.seen_included.figures["top_k_accuracy@2"] == 1 / 5
+    assert found.seen_included.figures["top_k_accuracy@5"] == 4 / 5
+    assert found.seen_excluded is not None
+    assert found.seen_excluded.figures["top_k_accuracy@1"] == 1 / 4
+    assert found.seen_excluded.figures["top_k_accuracy@3"] == 3 / 4
+
+
+def test_a_block_of_a_baseline_is_padded() -> None:
+    scores = BaselineScores(Popularity.fit(TRAIN), np.array([0, 1, 3], np.int32))
+    assert (scores.num_queries, scores.num_candidates) == (3, 6)
+    block = scores.block(slice(1, 3), rows=4, columns=8)
+    assert block.shape == (4, 8)
+    assert block[:2, :6].tolist() == [[3, 2, 1, 1, 0, 0]] * 2
+    assert not block[2:].any() and not block[:, 6:].any()
+
+
+def test_rows_of_the_whole_catalogue_are_ranked() -> None:
+    """A candidate without any event competes too."""
+    popularity = Popularity.fit(
+        Dataset(TRAIN.interactions, QUERIES, TEST.candidates, "user", "item")
+    )
+    assert popularity.num_candidates == 6
