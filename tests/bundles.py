@@ -15,6 +15,21 @@ from turret.model.trained import TrainedModel
 from turret.recipe import Categorical, Tower, TwoTower
 
 QUERIES, CANDIDATES = 40, 120
+FILES = [
+    "candidates.parquet",
+    "encoders/candidate-0.parquet",
+    "encoders/query-0.parquet",
+    "encoders/query-1.parquet",
+    "index/index.json",
+    "manifest.json",
+    "model.json",
+    "parameters.safetensors",
+    "provenance.json",
+    "queries.parquet",
+    "seen.safetensors",
+    "vectors.safetensors",
+]
+"""The files of the bundle `by_country`."""
 
 
 def dataset() -> Dataset:

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Int64
 
-from turret.bundle import Bundle, Trained
+from turret.bundle import Bundle
+from turret.bundle_parts import Trained
 from turret.data.dataset import Dataset
 from turret.errors import QueryError
 from turret.index import registry

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from turret.bundle_files import (
+    read_json,
+    read_object,
+    read_table,
+    read_tensors,
+    reading,
+    write_json,
+    write_table,
+    write_tensors,
+)
+from turret.errors import BundleError, DataError
+
+
+class Point(msgspec.Struct, frozen=True):
+    x: int
+
+
+def test_json_to_the_byte(tmp_path: Path) -> None:
+    path = tmp_path / "point.json"
+    write_json(path, Point(3))
+    assert path.read_bytes() == b'{\n  "x": 3\n}\n'
+    assert read_json(path, Point) == Point(3)
+    assert read_object(path) == {"x": 3}
+
+
+def test_tensors_come_back_to_the_bit(tmp_path: Path) -> None:
+    path = tmp_path / "tensors.safetensors"
+    whole = np.arange(12, dtype=np.float32).reshape(3, 4)
+    given = {"turned": whole.T, "flags": np.array([True, False]), "none": np.empty((0, 3))}
+    write_tensors(path, given)
+    read = read_tensors(path, {"turned": ("float32", (4, 3)), "flags": ("bool", (2,))})
+    assert read.keys() == given.keys()
+    for name, array in given.items():
+        assert (read[name].dtype, read[name].shape) == (array.dtype, array.shape)
+        assert np.array_equal(read[name], array)
+
+
+def test_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "tensors.safetensors"
+    write_tensors(path, {"a": np.zeros(3, dtype=np.int32)})
+    with pytest.raises(BundleError, match=r"has no tensor b: got \['a'\]"):
+        read_tensors(path, {"b": ("int32", (3,))})
+    with pytest.raises(BundleError, match=r"tensor a .* got 'int32\[3\]', expected int64\[3\]"):
+        read_tensors(path, {"a": ("int64", (3,))})
+
+
+def test_tables_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    table = pl.DataFrame({"a": ["x", None], "b": [[1], []], "c": [True, False], "d": [1.5, None]})
+    write_table(path, table)
+    read = read_table(path, ["a", "d"])
+    assert read.equals(table)
+    assert read.schema == table.schema
+    with pytest.raises(BundleError, match=r"lacks the column 'e': got \['a', 'b', 'c', 'd'\]"):
+        read_table(path, ["a", "e"])
+
+
+def test_whatever_goes_wrong_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for read in (lambda: read_json(path, Point), lambda: read_object(path)):
+        with pytest.raises(BundleError, match=r"file cannot be read: .*No such file"):
+            read()
+    for read in (lambda: read_tensors(path), lambda: read_table(path, [])):
+        with pytest.raises(BundleError, match=r"file cannot be read"):
+            read()
+    with pytest.raises(BundleError, match=r"file cannot be read: a column is odd"):
+        with reading(path):
+            raise DataError("a column is odd")
