@@ -1,8 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from turret.cli.output import json_value, mapping, say, show, table
+from turret.cli.output import json_value, mapping, nearby, say, show, table
 
 
 def test_json_goes_to_standard_output_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,3 +39,10 @@ def test_names_and_values(capsys: pytest.CaptureFixture[str]) -> None:
         "  list  x, y",
         "  none  -",
     ]
+
+
+def test_a_path_as_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert nearby(tmp_path / "runs" / "one") == "runs/one"
+    assert nearby(Path("runs/one")) == "runs/one"
+    assert nearby(tmp_path.parent / "other") == str(tmp_path.parent / "other")

@@ -1,8 +1,12 @@
 import json
+from pathlib import Path
 
+import pytest
 from cli.conftest import Turret, World
 
 from turret.bundle import Bundle
+from turret.data import sources
+from turret.errors import DataError
 
 
 def test_training_writes_a_bundle_and_prints_the_report(world: World) -> None:
@@ -58,12 +62,29 @@ def test_data_are_summarised_and_written(turret: Turret, world: World) -> None:
     assert "interactions" in shown.out and "3,000" in shown.out
 
 
-def test_the_demonstration_on_a_synthetic_world(turret: Turret, world: World) -> None:
-    done = turret("demo", "--data", "synthetic", "--recipe", "tutorial", "--output", "demo")
+def test_the_demonstration_without_a_copy_of_movielens(
+    turret: Turret, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*_: object, **__: object) -> None:
+        raise DataError("No copy of MovieLens 100k is within reach")
+
+    monkeypatch.setattr(sources, "movielens", nowhere)
+    done = turret("demo", "--recipe", "tutorial", "--output", "demo")
     assert done.code == 0, done.err
+    said = done.err.splitlines()
+    assert said[0] == "No copy of MovieLens 100k is within reach."
+    assert "runs on a synthetic world" in said[1]
     assert "tutorial" in done.out and "popularity" in done.out
     answers = done.out[done.out.index("Three for user 42") :].splitlines()
     assert [line.split()[0] for line in answers[1:]] == ["1.", "2.", "3."]
     assert len({line.split(". ")[1] for line in answers[1:]}) == 3
-    assert "turret recommend" in done.err
-    assert Bundle.open(world.folder / "demo" / "tutorial").query_id == "user_id"
+    bundle = Bundle.open(world.folder / "demo" / "tutorial")
+    assert bundle.recipe is not None and bundle.recipe.data.source == "synthetic"
+    assert "The bundle: demo/tutorial" in said
+    assert f"evaluate {Path('demo/tutorial')}" in said[-2]
+
+
+def test_a_copy_that_is_named_must_be_there(turret: Turret) -> None:
+    done = turret("demo", "--data", "elsewhere")
+    assert (done.code, done.out) == (1, "")
+    assert "elsewhere is no copy of MovieLens 100k" in done.err

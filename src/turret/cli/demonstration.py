@@ -1,12 +1,15 @@
 """The demonstration: train, compare with baselines, answer for one user, say what to try next."""
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 
-from turret.cli.output import say
+from turret.cli.output import nearby, say
 from turret.cli.progress import train_with_progress
 from turret.errors import DataError
 
@@ -43,7 +46,7 @@ def run(*, recipe: str | None, data: str, output: Path) -> None:
         outcomes[name] = train_with_progress(fitting, output / name, dataset=dataset)
         took = outcomes[name].seconds
         say(f"Trained in {took['fit']:.1f} s, judged in {took['evaluate']:.1f} s.")
-    typer.echo(compare({name: outcome.report for name, outcome in outcomes.items()}))
+    typer.echo("\n" + compare({name: outcome.report for name, outcome in outcomes.items()}))
     _answer(list(outcomes.values())[-1])
 
 
@@ -99,19 +102,22 @@ def _answer(outcome: "Outcome") -> None:
 
     recommender = Recommender.load(outcome.bundle)
     hits = recommender.recommend({recommender.query_id: [USER]}, 3, exclude_seen=True)
-    typer.echo(f"Three for user {USER}, not seen in training:")
+    typer.echo(f"\nThree for user {USER}, not seen in training:")
     for place, name in enumerate(hits.ids[0][: hits.counts[0]], start=1):
         typer.echo(f"  {place}. {name}")
-    bundle = outcome.bundle
-    say(f"\nThe bundle: {bundle}\nTry next:")
-    query = f"{recommender.query_id}={USER}"
-    say(f"  turret recommend {bundle} --query {query} -k 10 --exclude-seen")
-    say(f"  turret similar {bundle} --candidate {_quoted(hits.ids[0][0])}")
-    say(f"  turret evaluate {bundle}")
-    say(f"  turret index {bundle} --kind scann")
+    bundle = shlex.quote(nearby(outcome.bundle))
+    say(f"\nThe bundle: {nearby(outcome.bundle)}\nTry next:")
+    for words in (
+        f"recommend {bundle} --query {recommender.query_id}={USER} -k 10 --exclude-seen",
+        f"similar {bundle} --candidate {shlex.quote(hits.ids[0][0])}",
+        f"evaluate {bundle}",
+        f"index {bundle} --kind scann",
+    ):
+        say(f"  {_command()} {words}")
 
 
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
+def _command() -> str:
+    """Return how this command can be called again: by name only where the shell finds it."""
+    if shutil.which("turret") is not None or not sys.argv[0].endswith("turret"):
+        return "turret"
+    return shlex.quote(nearby(Path(sys.argv[0])))

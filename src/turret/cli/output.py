@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import typer
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-__all__ = ["json_value", "mapping", "say", "show", "stderr_console", "table"]
+__all__ = ["json_value", "mapping", "nearby", "say", "show", "stderr_console", "table"]
 
 WIDTH_OF_A_FILE = 160
 
@@ -33,6 +34,20 @@ def json_value(value: object) -> None:
     import msgspec
 
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def nearby(path: Path) -> str:
+    """Return how a path is called from the current folder.
+
+    Args:
+        path: any path.
+
+    Returns:
+        The path from the current folder where it lies below it, else the absolute path.
+    """
+    place = path.absolute()
+    folder = Path.cwd()
+    return str(place.relative_to(folder) if place.is_relative_to(folder) else place)
 
 
 def table(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from turret.cli.arguments import Json, changes, recipe_of
-from turret.cli.output import json_value, mapping, say
+from turret.cli.output import json_value, mapping, nearby, say
 from turret.cli.progress import metrics_path, train_with_progress
 from turret.errors import RecipeError, nearest
 
@@ -168,5 +168,5 @@ def train(
         json_value({"bundle": str(outcome.bundle), "report": outcome.report.to_dict()})
     else:
         typer.echo(outcome.report.to_table())
-        say(f"Bundle: {outcome.bundle}")
-        say(f"Steps and epochs: {metrics_path(target)}")
+        say(f"Bundle: {nearby(outcome.bundle)}")
+        say(f"Steps and epochs: {nearby(metrics_path(target))}")
