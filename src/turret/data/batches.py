@@ -95,10 +95,21 @@ class Batches:
         Returns:
             The batch.
         """
+        return self.of(self.events(step))
+
+    def events(self, step: int) -> Int64[np.ndarray, " p"]:
+        """Positions of a step's interactions.
+
+        Args:
+            step: Counts from 0 over all epochs.
+
+        Returns:
+            Positions in the data set's interactions.
+        """
         epoch, position = divmod(step, self.steps_per_epoch)
         order = self._order(epoch if self.reshuffle else 0)
         chosen = order[position * self.batch_size : (position + 1) * self.batch_size]
-        return self.of(chosen if self.unit == "pairs" else self._events_of(chosen))
+        return chosen if self.unit == "pairs" else self._events_of(chosen)
 
     def of(self, events: Int64[np.ndarray, " p"]) -> Batch:
         """The batch that consists of given interactions.

@@ -1,0 +1,216 @@
+"""The reference tutorial and ours, side by side in one run: epoch, evaluation and query times.
+
+    python benchmarks/tutorial.py --peer PEER_PYTHON [--data FOLDER_OR_ZIP] [--json]
+
+PEER_PYTHON is the interpreter of an environment with tensorflow, tf-keras and
+tensorflow-recommenders. Both train the tutorial's model on the same 80,000 pairs of MovieLens-100K
+in the same batches for three epochs, and take the top-k accuracy of the same 20,000. Then warm
+runs alternate, and the ratio of their medians is reported. The reference runs without metrics
+while training. Ours
+includes encoding, batching and every loss on the host in an epoch, and vectors and all metrics,
+with seen candidates included and excluded, in an evaluation.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import turret
+from turret.bundle import Bundle
+from turret.data.batches import Batches
+from turret.data.movielens import movielens
+from turret.data.splits import Split, split
+from turret.evaluation.measure import measure
+from turret.index import registry
+from turret.model.trained import TrainedModel
+from turret.recommender import Recommender
+from turret.toml import builtin
+from turret.train.state import TrainState
+from turret.train.trainer import prepare, steps
+
+RECIPE = builtin("tutorial")
+KS = RECIPE.evaluation.ks
+
+
+class Ours:
+    """The tutorial's recipe, an epoch at a time."""
+
+    def __init__(self, parts: Split):
+        self.parts = parts
+        train = RECIPE.train
+        batches, self.state = prepare(parts.train, RECIPE.model, loss=RECIPE.loss, train=train)
+        self.encoders = batches.query_encoder, batches.candidate_encoder
+        self.recommender: Recommender | None = None
+
+    @property
+    def trained(self) -> TrainedModel:
+        return TrainedModel(RECIPE.model, *self.encoders, self.state.parameters)
+
+    def epoch(self) -> dict:
+        start = time.perf_counter()
+        train = RECIPE.train
+        batches = Batches(
+            self.parts.train,
+            *self.encoders,
+            batch_size=train.batch_size,
+            seed=train.seed,
+            reshuffle=train.reshuffle,
+        )
+        losses = []
+        for step in steps(self.state, batches, start=0, stop=batches.steps_per_epoch):
+            self.state: TrainState = step.state
+            losses.append(step.losses)
+        losses = [float(one.loss) for one in jax.device_get(losses)]
+        return {"seconds": time.perf_counter() - start, "loss": losses[-1]}
+
+    def evaluate(self) -> dict:
+        start = time.perf_counter()
+        found = measure(self.trained, self.parts.test, train=self.parts.train, ks=KS)
+        figures = found.seen_included.figures
+        assert found.seen_excluded is not None and found.seen_excluded.figures
+        seconds = time.perf_counter() - start
+        return {
+            "seconds": seconds,
+            "top_k_accuracy": {str(k): figures[f"top_k_accuracy@{k}"] for k in KS},
+        }
+
+    def query(self) -> dict:
+        if self.recommender is None:
+            train = self.parts.train
+            vectors = self.trained.candidate_vectors(train.candidates)
+            index = registry.build(RECIPE.index.kind, train.candidate_ids.to_list(), vectors)
+            self.recommender = Recommender(
+                Bundle.assemble(trained=self.trained, dataset=train, index=index)
+            )
+        one = {"user_id": ["42"]}
+        self.recommender.recommend(one, k=10)
+        seconds = []
+        for _ in range(200):
+            start = time.perf_counter()
+            self.recommender.recommend(one, k=10)
+            seconds.append(time.perf_counter() - start)
+        return {"seconds": float(np.median(seconds))}
+
+
+class Peer:
+    """The reference, in a process of its own."""
+
+    def __init__(self, python: str, parts: Split, folder: Path):
+        self._write(parts, folder)
+        script = Path(__file__).with_name("peers") / "tfrs_tutorial.py"
+        number = len(parts.train.interactions)
+        self._process = subprocess.Popen(
+            [python, str(script), str(folder), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+        self.versions = self._answer()
+
+    def ask(self, what: str) -> dict:
+        self._requests.write(what + "\n")
+        self._requests.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        self._requests.close()
+        self._process.wait()
+
+    def _answer(self) -> dict:
+        line = self._answers.readline()
+        if not line:
+            sys.exit("The reference's process ended: run benchmarks/peers/tfrs_tutorial.py alone.")
+        return json.loads(line)
+
+    @staticmethod
+    def _write(parts: Split, folder: Path) -> None:
+        """The training pairs in the order of our batches, then the test pairs."""
+        train = parts.train
+        batches, _ = prepare(train, RECIPE.model, loss=RECIPE.loss, train=RECIPE.train)
+        order = np.concatenate([batches.events(i) for i in range(batches.steps_per_epoch)])
+        with (folder / "pairs.tsv").open("w", encoding="utf-8") as file:
+            for events in (train.interactions.take(order), parts.test.interactions):
+                users = train.query_ids.gather(events.query_row)
+                films = train.candidate_ids.gather(events.candidate_row)
+                file.writelines(f"{u}\t{f}\n" for u, f in zip(users, films, strict=True))
+        titles = "".join(f"{title}\n" for title in train.candidate_ids)
+        (folder / "titles.txt").write_text(titles, encoding="utf-8")
+
+
+def alternate(
+    rounds: int, peer: Callable[[], dict], ours: Callable[[], dict]
+) -> tuple[list[dict], list[dict]]:
+    """Run both in turns."""
+    results = [(peer(), ours()) for _ in range(rounds)]
+    return [a for a, _ in results], [b for _, b in results]
+
+
+def median(results: list[dict]) -> float:
+    return float(np.median([one["seconds"] for one in results]))
+
+
+def run(python: str, data: str | None, rounds: int) -> dict:
+    lens = movielens("100k", path=data)
+    parts = split(lens.dataset(candidate_id="movie_title", timestamp="timestamp"), RECIPE.split)
+    ours = Ours(parts)
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        peer = Peer(python, parts, Path(folder))
+        for _ in range(RECIPE.train.epochs):  # the tutorial's training, which also warms both up
+            peer.ask("epoch"), ours.epoch()
+        figures["top_100"] = ours.evaluate()["top_k_accuracy"]["100"]
+        figures["reference_top_100"] = peer.ask("evaluate")["top_k_accuracy"]["100"]
+        for name, key in (("epoch", "epoch"), ("evaluate", "evaluation"), ("query", "query")):
+            theirs, own = alternate(rounds, lambda name=name: peer.ask(name), getattr(ours, name))
+            figures[f"{key}_ratio"] = median(theirs) / median(own)
+            figures[f"{key}_seconds"] = median(own)
+            figures[f"reference_{key}_seconds"] = median(theirs)
+        peer.close()
+    return {
+        "figures": figures,
+        "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "settings": {
+            "rounds": rounds,
+            "jax": jax.__version__,
+            "turret": turret.__version__,
+            **peer.versions,
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The reference tutorial and ours, side by side.")
+    parser.add_argument("--peer", required=True, help="interpreter of the reference's environment")
+    parser.add_argument("--data", help="a MovieLens-100K folder or zip; otherwise it is fetched")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    result = run(options.peer, options.data, options.rounds)
+    if options.json:
+        print(json.dumps(result, indent=2))
+        return
+    figures = result["figures"]
+    for key in ("epoch", "evaluation", "query"):
+        theirs, own = figures[f"reference_{key}_seconds"], figures[f"{key}_seconds"]
+        ratio = theirs / own
+        print(f"{key:10}  reference {theirs:9.5f} s   ours {own:9.5f} s   ratio {ratio:6.1f}")
+    theirs, own = figures["reference_top_100"], figures["top_100"]
+    print(f"top-100 accuracy  reference {theirs:.4f}   ours {own:.4f}")
+
+
+if __name__ == "__main__":
+    main()
