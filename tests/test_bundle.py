@@ -18,7 +18,7 @@ from turret import bundle as bundle_module
 from turret import toml
 from turret.bundle import Bundle, require_free
 from turret.data.dataset import Dataset
-from turret.errors import BundleError
+from turret.errors import BundleError, MissingPartError
 from turret.evaluation.report import Figures, Report
 from turret.index import registry
 from turret.recommender import Recommender
@@ -316,3 +316,14 @@ def test_every_file_is_documented(saved: Path, tmp_path: Path) -> None:
     names = [*FILES, "recipe.toml", "report.json", *(path.name for path in tmp_path.iterdir())]
     for name in names:
         assert name.replace("query-1", "query-0") in page, name
+
+
+def test_a_library_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = by_id()
+    index = registry.build("faiss", bundle.index.ids.tolist(), bundle.index.vectors)
+    path = bundle.with_index(index).save(tmp_path / "b")
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingPartError, match=r"faiss is not installed.*'turret\[faiss\]'"):
+        Bundle.open(path)

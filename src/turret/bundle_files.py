@@ -14,7 +14,7 @@ import polars as pl
 import safetensors
 import safetensors.numpy
 
-from turret.errors import BundleError, TurretError
+from turret.errors import BundleError, MissingPartError, TurretError
 
 __all__ = [
     "read_json",
@@ -45,7 +45,7 @@ def reading(path: Path) -> Generator[None]:
     """
     try:
         yield
-    except BundleError:
+    except (BundleError, MissingPartError):
         raise
     except (
         OSError,

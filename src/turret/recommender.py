@@ -36,11 +36,19 @@ class Recommender:
         bundle: what a training gave, in memory or opened.
 
     Example:
-        The path is that of a bundle with the column `user_id`::
-
-            recommender = Recommender.load("runs/tutorial")
-            hits = recommender.recommend({"user_id": ["42"]}, k=3)
-            print(hits.ids[0])
+        >>> from turret.recipe import Categorical, Tower, Train, TwoTower
+        >>> from turret.train.trainer import fit
+        >>> events = {"user_id": [1, 1, 2, 2], "item": ["tea", "pot", "tea", "cup"]}
+        >>> train = Dataset.from_frames(events, query_id="user_id", candidate_id="item")
+        >>> users, items = Tower([Categorical("user_id")]), Tower([Categorical("item")])
+        >>> config = TwoTower(query=users, candidate=items)
+        >>> trained = fit(train, config, train=Train(epochs=50)).trained
+        >>> recommender = Recommender.build(trained, train)
+        >>> hits = recommender.recommend({"user_id": ["2", "unknown"]}, k=2)
+        >>> hits.ids.tolist()
+        [['cup', 'tea'], ['tea', 'cup']]
+        >>> recommender.recommend({"user_id": ["2"]}, k=2, exclude_seen=True).ids.tolist()
+        [['pot', None]]
     """
 
     def __init__(self, bundle: Bundle) -> None:
