@@ -81,42 +81,68 @@ def rank_truth(
             got=f"{scores.num_queries} queries",
             expected=f"{len(truth)}, in the order of its query_row",
         )
-    num_candidates, pairs = scores.num_candidates, len(truth.candidate_row)
-    chunks = max(1, -(-num_candidates // CHUNK))
-    chunk = max(1, -(-num_candidates // chunks))
-    columns = chunks * chunk
-    step = min(max(8, block_bytes // (4 * columns)), max(1, len(truth)))
-    rows = padded_size(step)
-    blocks = [slice(start, min(start + step, len(truth))) for start in range(0, len(truth), step)]
-    slots = [_Slots.of(truth, block) for block in blocks]
-    room = max((_room(len(each.query)) for each in slots), default=0)
-    column = np.arange(columns, dtype=np.int32)
-    flags = _Flags(truth, seen, num_candidates=num_candidates)
-    out = Ranks(
+    pairs = len(truth.candidate_row)
+    layout = _Layout.of(truth, num_candidates=scores.num_candidates, block_bytes=block_bytes)
+    flags = _Flags(truth, seen, num_candidates=scores.num_candidates)
+    column = np.arange(layout.columns, dtype=np.int32)
+    ranks = Ranks(
         included=np.zeros(pairs, dtype=np.int32),
         excluded=None if seen is None else np.zeros(pairs, dtype=np.int32),
     )
     waiting: list[_Counted] = []
-    for block, slot in zip(blocks, slots, strict=True):
+    for block, slots in zip(layout.blocks, layout.slots, strict=True):
         # Scores first: the device computes them while the host marks the seen candidates.
-        scored = scores.block(block, rows=rows, columns=columns)
-        shown = flags.block(block, rows=rows, columns=columns)
+        scored = scores.block(block, rows=layout.rows, columns=layout.columns)
+        shown = flags.block(block, rows=layout.rows, columns=layout.columns)
         counts, finite = count_before(
             scored,
             shown,
-            *slot.padded(room),
-            len(slot.query),
+            *slots.padded(layout.room),
+            len(slots.query),
             column,
-            chunk=chunk,
+            chunk=layout.chunk,
             by_row=ties == "row",
         )
-        waiting.append(_Counted(slot, shown, counts, finite))
+        waiting.append(_Counted(slots, shown, counts, finite))
         # One block is computed while the host prepares the next; more would cost memory.
         if len(waiting) > 1:
-            waiting.pop(0).write(out)
+            waiting.pop(0).write(ranks)
     for counted in waiting:
-        counted.write(out)
-    return out
+        counted.write(ranks)
+    return ranks
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """How the work is cut: into blocks of queries, all padded to the same few sizes.
+
+    Attributes:
+        blocks: the queries of each block.
+        slots: the pairs of each block.
+        rows: queries of a padded block.
+        room: slots of a padded block.
+        columns: candidates, padded to whole chunks.
+        chunk: candidates that are compared at a time.
+    """
+
+    blocks: list[slice]
+    slots: list["_Slots"]
+    rows: int
+    room: int
+    columns: int
+    chunk: int
+
+    @classmethod
+    def of(cls, truth: Truth, *, num_candidates: int, block_bytes: int) -> "_Layout":
+        chunks = max(1, -(-num_candidates // CHUNK))
+        chunk = max(1, -(-num_candidates // chunks))
+        columns = chunks * chunk
+        size = len(truth)
+        step = min(max(8, block_bytes // (4 * columns)), max(1, size))
+        blocks = [slice(start, min(start + step, size)) for start in range(0, size, step)]
+        slots = [_Slots.of(truth, block) for block in blocks]
+        room = max((_room(len(each.query)) for each in slots), default=0)
+        return cls(blocks, slots, padded_size(step), room, columns, chunk)
 
 
 def _room(slots: int) -> int:
