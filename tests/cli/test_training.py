@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from cli.conftest import Turret, World
 
 from turret.bundle import Bundle
 from turret.data import sources
+from turret.data.synthetic import synthetic
 from turret.errors import DataError
 
 
@@ -34,9 +36,9 @@ def test_each_step_and_epoch_is_a_line_beside_the_bundle(world: World) -> None:
     assert set(lines[0]) == {"kind", "step", "epoch", "loss", "regularization_loss", "total_loss"}
 
 
-def test_settings_change_the_recipe_and_json_is_alone(turret: Turret, world: World) -> None:
+def test_settings_change_the_recipe_and_json_is_alone(process: Turret, world: World) -> None:
     settings = ("--set", "train.epochs=1", "--set", "evaluation.bootstrap=0")
-    done = turret("train", "small.toml", "--output", "other", *settings, "--json")
+    done = process("train", "small.toml", "--output", "other", *settings, "--json")
     assert done.code == 0, done.err
     value = json.loads(done.out)
     assert set(value) == {"bundle", "report"}
@@ -69,6 +71,8 @@ def test_the_demonstration_without_a_copy_of_movielens(
         raise DataError("No copy of MovieLens 100k is within reach")
 
     monkeypatch.setattr(sources, "movielens", nowhere)
+    small = partial(synthetic, num_queries=100, num_candidates=50, num_interactions=3000)
+    monkeypatch.setattr(sources, "synthetic", small)
     done = turret("demo", "--recipe", "tutorial", "--output", "demo")
     assert done.code == 0, done.err
     said = done.err.splitlines()
