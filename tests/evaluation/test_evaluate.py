@@ -225,8 +225,8 @@ def test_the_loss_of_a_trained_model() -> None:
     parameters = initialize(jax.random.key(0), config, num_rows=rows)
     model = TrainedModel(config, query, candidate, parameters)
     found = evaluate(
-        model, (TRAIN, TEST), ks=(1,), bootstrap=0, train_queries=0, loss=Softmax(), batch_size=2
+        model, (TRAIN, TEST), ks=(1,), bootstrap=0, train_queries=0, loss=Softmax(), batch_size=5
     )
-    expected = loss_of.test_loss(model, TEST, loss=Softmax(), batch_size=2)
+    expected = loss_of.test_loss(model, TEST, loss=Softmax(), batch_size=5)
     assert found.loss == dict(expected)
     assert set(expected) == {"test", "last_batch"}

@@ -1,13 +1,11 @@
-"""The figures of models and baselines whose ranks are known."""
+"""The figures of models whose ranks are known."""
 
 import numpy as np
 import polars as pl
 import pytest
 from evaluation.planted import EXCLUDED, INCLUDED, QUERIES, TEST, TRAIN, Planted, dataset
 
-from turret.data.dataset import Dataset
-from turret.evaluation.baselines import BaselineScores, Popularity
-from turret.evaluation.measure import View, measure, measure_baseline, views
+from turret.evaluation.measure import View, measure, views
 from turret.evaluation.ranking import Ranks
 from turret.evaluation.truth import Truth
 
@@ -72,33 +70,3 @@ def test_a_truth_that_is_all_seen_is_undefined() -> None:
     assert isinstance(found, View)
     assert (found.queries, found.pairs) == (0, 0)
     assert all(np.isnan(value) for value in found.figures.values())
-
-
-def test_popularity_ranks_by_training_events_and_then_by_row() -> None:
-    popularity = Popularity.fit(TRAIN)
-    assert popularity.scores(np.array([0, 3], np.int32)).tolist() == [[3, 2, 1, 1, 0, 0]] * 2
-    # Included: b is second, c third, e fifth, f sixth. Excluded: c leads query 0 (a and b are
-    # seen), e is third of query 1 (a and c are), f sixth of query 3.
-    found = measure_baseline(popularity, TEST, train=TRAIN, ks=(1, 2, 3, 5))
-    assert found.seen_included.figures["top_k_accuracy@2"] == 1 / 5
-    assert found.seen_included.figures["top_k_accuracy@5"] == 4 / 5
-    assert found.seen_excluded is not None
-    assert found.seen_excluded.figures["top_k_accuracy@1"] == 1 / 4
-    assert found.seen_excluded.figures["top_k_accuracy@3"] == 3 / 4
-
-
-def test_a_block_of_a_baseline_is_padded() -> None:
-    scores = BaselineScores(Popularity.fit(TRAIN), np.array([0, 1, 3], np.int32))
-    assert (scores.num_queries, scores.num_candidates) == (3, 6)
-    block = scores.block(slice(1, 3), rows=4, columns=8)
-    assert block.shape == (4, 8)
-    assert block[:2, :6].tolist() == [[3, 2, 1, 1, 0, 0]] * 2
-    assert not block[2:].any() and not block[:, 6:].any()
-
-
-def test_rows_of_the_whole_catalogue_are_ranked() -> None:
-    """A candidate without any event competes too."""
-    popularity = Popularity.fit(
-        Dataset(TRAIN.interactions, QUERIES, TEST.candidates, "user", "item")
-    )
-    assert popularity.num_candidates == 6

@@ -121,27 +121,11 @@ def test_ranks_are_those_an_exact_index_serves() -> None:
     assert rank_truth(VectorScores(query, candidate), truth).included.tolist() == places.tolist()
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_vector_that_is_not_finite(bad: float) -> None:
-    good = np.ones((3, 2), np.float32)
-    wrong = good.copy()
-    wrong[1, 0] = bad
-    with pytest.raises(EvaluationError, match="1 query vectors are not finite"):
-        VectorScores(wrong, good)
-    with pytest.raises(EvaluationError, match="1 candidate vectors are not finite"):
-        VectorScores(good, wrong)
-
-
 def test_a_score_that_overflows() -> None:
     truth = Truth.of(Interactions(np.zeros(1, np.int32), np.zeros(1, np.int32)), num_candidates=2)
     huge = np.full((2, 1), 1e30, np.float32)
     with pytest.raises(EvaluationError, match="some scores are not finite"):
         rank_truth(VectorScores(huge[:1], huge), truth)
-
-
-def test_vectors_of_other_lengths() -> None:
-    with pytest.raises(EvaluationError, match="differ in length: got 3, expected 2"):
-        VectorScores(np.ones((1, 3), np.float32), np.ones((1, 2), np.float32))
 
 
 def test_scores_of_another_number_of_queries() -> None:
