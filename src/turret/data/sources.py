@@ -14,8 +14,9 @@ import polars as pl
 
 from turret import recipe
 from turret.data.dataset import Dataset
+from turret.data.downloads import Say, say_on_stderr
 from turret.data.movielens import movielens
-from turret.data.movielens_archive import RELEASES, Say, say_on_stderr
+from turret.data.movielens_archive import RELEASES
 from turret.data.synthetic import synthetic
 from turret.errors import DataError, RecipeError, nearest
 

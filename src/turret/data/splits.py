@@ -178,7 +178,7 @@ def leave_last_out_split(dataset: Dataset, *, validation: bool = False) -> Split
             query that has more than two.
 
     Returns:
-        The parts; the training part in the former order of events.
+        The parts, events in their former order.
 
     Raises:
         SplitError: if times are missing, or a part would be empty.
@@ -192,8 +192,9 @@ def leave_last_out_split(dataset: Dataset, *, validation: bool = False) -> Split
     ).sort("query", "time", "event")
     query = events["query"].to_numpy()
     event = events["event"].to_numpy()
-    first = np.r_[True, query[1:] != query[:-1]]
-    last = np.r_[first[1:], True]
+    first, last = np.ones(len(query), dtype=bool), np.ones(len(query), dtype=bool)
+    first[1:] = query[1:] != query[:-1]
+    last[:-1] = first[1:]
     is_test = last & ~first
     is_validation = np.zeros_like(is_test)
     if validation:
@@ -201,8 +202,8 @@ def leave_last_out_split(dataset: Dataset, *, validation: bool = False) -> Split
     return _parts(
         dataset,
         train=np.sort(event[~(is_test | is_validation)]),
-        validation=event[is_validation] if validation else None,
-        test=event[is_test],
+        validation=np.sort(event[is_validation]) if validation else None,
+        test=np.sort(event[is_test]),
         how="each query's last interaction",
     )
 

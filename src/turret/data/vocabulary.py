@@ -24,8 +24,8 @@ def as_ids(values: pl.Series, *, what: str) -> pl.Series:
     """Turns a column into external ids.
 
     Strings stay exactly as they are, integers are written in decimal, whole floating-point numbers
-    like the integer they equal (pandas turns a column of integers with a gap into such numbers). A
-    null is a missing id, and so is a NaN.
+    like the integer they equal (pandas turns a column of integers with a gap into such numbers),
+    truth values as `true` and `false`. A null is a missing id, and so is a NaN.
 
     Args:
         values: the column, of any length.
@@ -46,7 +46,7 @@ def as_ids(values: pl.Series, *, what: str) -> pl.Series:
     dtype = values.dtype
     if dtype == pl.String:
         return values
-    if dtype.is_integer() or isinstance(dtype, pl.Categorical | pl.Enum | pl.Null):
+    if dtype.is_integer() or isinstance(dtype, pl.Categorical | pl.Enum | pl.Boolean | pl.Null):
         return values.cast(pl.String)
     if not dtype.is_float():
         raise DataError(
