@@ -114,7 +114,7 @@ def _given(
     if not len(kept):
         raise DataError(
             f"No interaction in {files} has a candidate of the bundle",
-            got=given.candidate_ids.head(3).to_list(),
+            got=given.candidate_ids.gather(events.candidate_row[:3]).to_list(),
             expected=f"ids such as {ids.head(3).to_list()}",
         )
     chosen = events.take(kept)
