@@ -55,6 +55,11 @@ def test_as_frame(data: object) -> None:
     assert frames.as_frame(data, what="it").rows() == [(1, "Up"), (2, "Alien")]
 
 
+def test_gaps_in_a_table_of_pandas_are_nulls() -> None:
+    data = Pandas({"film": np.array(["Up", float("nan"), None], dtype=object)})
+    assert frames.as_frame(data, what="it").rows() == [("Up",), (None,), (None,)]
+
+
 @pytest.mark.parametrize("data", [3, "events.csv", None, {"a": [1, 2], "b": [1]}])
 def test_as_frame_refuses(data: object) -> None:
     with pytest.raises(DataError, match="^It cannot be taken as a table"):

@@ -61,7 +61,7 @@ def as_frame(data: object, *, what: str) -> pl.DataFrame:
                 # pandas offers the Arrow interface even where the library behind it is missing.
                 pass
         if hasattr(table, "columns") and hasattr(table, "__getitem__"):
-            return pl.DataFrame({str(name): np.asarray(table[name]) for name in table.columns})
+            return pl.DataFrame({str(name): _array(table[name]) for name in table.columns})
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise DataError(
             f"{what} cannot be taken as a table ({error})", got=type(table).__name__
@@ -71,6 +71,15 @@ def as_frame(data: object, *, what: str) -> pl.DataFrame:
         got=type(table).__name__,
         expected="a data frame (Polars, pandas, Arrow) or a mapping of columns",
     )
+
+
+def _array(column: object) -> np.ndarray:
+    """A column of another library; among objects, what is unlike itself (NaN) is missing."""
+    values = np.asarray(column)
+    if values.dtype == np.object_:
+        values = values.copy()
+        values[values != values] = None
+    return values
 
 
 def require_columns(frame: pl.DataFrame, names: Sequence[str], *, what: str) -> None:

@@ -115,8 +115,9 @@ class MovieLens:
         wanted = set(columns) - set(self.events.columns)
         joined = self.events
         for table, key in ((self.movies, "movie_id"), (self.users, "user_id")):
-            if table is not None and wanted & set(table.columns):
-                described = table.with_columns(pl.col(key).cast(pl.Int32))
+            brought = [] if table is None else [c for c in table.columns if c in wanted]
+            if table is not None and brought:
+                described = table.select(pl.col(key).cast(pl.Int32), *brought)
                 joined = joined.join(described, on=key, how="left", maintain_order="left")
         return joined
 
