@@ -171,7 +171,8 @@ def run(python: str, data: str | None, rounds: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer(python, parts, Path(folder))
         for _ in range(RECIPE.train.epochs):  # the tutorial's training, which also warms both up
-            peer.ask("epoch"), ours.epoch()
+            peer.ask("epoch")
+            ours.epoch()
         figures["top_100"] = ours.evaluate()["top_k_accuracy"]["100"]
         figures["reference_top_100"] = peer.ask("evaluate")["top_k_accuracy"]["100"]
         for name, key in (("epoch", "epoch"), ("evaluate", "evaluation"), ("query", "query")):

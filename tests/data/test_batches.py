@@ -1,5 +1,7 @@
 """Batches against a slow reading of what they say."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -28,12 +30,13 @@ def dataset(weight: bool = True) -> Dataset:
     return Dataset.from_frames(events, query_id="user", candidate_id="item", weight=column)
 
 
-def batches(data: Dataset, **options) -> Batches:
+def batches(data: Dataset, **options: Any) -> Batches:
     config = TwoTower(
         query=Tower([Categorical("user"), Categorical("group")]),
         candidate=Tower([Categorical("item")]),
     )
-    return Batches(data, *fit_encoders(config, data), **{"batch_size": 64, "seed": 3} | options)
+    settings: dict[str, Any] = {"batch_size": 64, "seed": 3} | options
+    return Batches(data, *fit_encoders(config, data), **settings)
 
 
 def pairs(batch: Batch, made_by: Batches) -> list[tuple[str, str, str, float]]:
@@ -65,6 +68,7 @@ def all_pairs(data: Dataset) -> list[tuple[str, str, str, float]]:
     events = data.interactions
     users, groups = (data.queries[c].gather(events.query_row) for c in ("user", "group"))
     items = data.candidate_ids.gather(events.candidate_row)
+    assert events.weight is not None
     weights = [round(float(w), 5) for w in events.weight]
     return sorted(zip(users, groups, items, weights, strict=True))
 
@@ -96,9 +100,13 @@ def test_sub_tables_hold_each_touched_row_once():
     made = batches(dataset())
     rows = made(1).table_rows
     for table, number in {**made.query_encoder.num_rows, "candidate/item": 41}.items():
-        real = rows[table][rows[table] < number]
+        touched = rows[table]
+        assert touched is not None
+        real = touched[touched < number]
         assert len(np.unique(real)) == len(real)
-    assert set(rows["query/group"][rows["query/group"] < 8]) == set(range(1, 8))
+    groups = rows["query/group"]
+    assert groups is not None
+    assert set(groups[groups < 8]) == set(range(1, 8))
 
 
 def test_a_batch_depends_on_seed_and_step_alone():

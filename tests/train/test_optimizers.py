@@ -1,5 +1,7 @@
 """Each table optimizer equals optax's of the same name when every row is touched."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +23,8 @@ PAIRS = {
 def test_equals_its_dense_twin(name):
     sparse, dense = PAIRS[name]
     rng = np.random.default_rng(0)
-    ours = theirs = jnp.asarray(rng.normal(size=(5, 3)).astype(np.float32))
+    ours = jnp.asarray(rng.normal(size=(5, 3)).astype(np.float32))
+    theirs: Any = ours
     slots, state = sparse.init(ours), dense.init(theirs)
     for step in range(1, 8):
         gradient = jnp.asarray(rng.normal(size=(5, 3)).astype(np.float32))
@@ -43,9 +46,11 @@ def test_adagrad_by_hand():
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_recipe_names_both(name):
     train = Train(optimizer=name, learning_rate=0.25)
-    assert table_optimizer(train).learning_rate == 0.25
+    table: Any = table_optimizer(train)
+    assert table.learning_rate == 0.25
     assert dense_optimizer(train) is dense_optimizer(Train(optimizer=name, learning_rate=0.25))
     gradient = {"w": jnp.array([2.0])}
+    change: Any
     change, _ = dense_optimizer(train).update(gradient, dense_optimizer(train).init(gradient))
     want = {"sgd": -0.5, "adam": -0.25, "adagrad": -0.5 / np.sqrt(4.1)}[name]
     np.testing.assert_allclose(change["w"], [want], rtol=1e-5)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from turret.data.batches import Batch
 from turret.data.dataset import Dataset
 from turret.recipe import Categorical, Softmax, Tower, Train, TwoTower
 from turret.train.state import train_step
@@ -27,6 +28,12 @@ def dataset(events: int = 300) -> Dataset:
     return Dataset.from_frames(frame, query_id="user", candidate_id="item")
 
 
+def touched_rows(batch: Batch, name: str, table: np.ndarray) -> np.ndarray:
+    rows = batch.table_rows[name]
+    assert rows is not None
+    return rows[rows < len(table)]
+
+
 def host(state):
     return {name: np.array(table) for name, table in state.parameters.tables.items()}
 
@@ -42,7 +49,7 @@ def test_only_touched_rows_and_their_state_change(optimizer):
     assert int(state.step) == 2
     for name, table in host(state).items():
         touched = np.zeros(len(table), bool)
-        touched[batch.table_rows[name][batch.table_rows[name] < len(table)]] = True
+        touched[touched_rows(batch, name, table)] = True
         assert 0 < touched.sum() < len(table)
         np.testing.assert_array_equal(table[~touched], before[name][~touched])
         assert (table[touched] != before[name][touched]).any(axis=1).all()
@@ -86,8 +93,7 @@ def test_regularization_is_over_touched_rows_once_each():
     tables, batch = host(state), batches(0)
     want = 0.0
     for name, table in tables.items():
-        rows = batch.table_rows[name]
-        want += 0.05 * np.square(table[rows[rows < len(table)]]).sum()
+        want += 0.05 * np.square(table[touched_rows(batch, name, table)]).sum()
     _, losses = train_step(state, batch)
     np.testing.assert_allclose(losses.regularization_loss, want, rtol=1e-5)
     np.testing.assert_allclose(losses.total_loss, losses.loss + losses.regularization_loss)

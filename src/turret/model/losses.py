@@ -64,7 +64,7 @@ def softmax_loss(
         Yi et al., "Sampling-bias-corrected neural modeling for large corpus item recommendations",
         RecSys 2019.
     """
-    total = _loss_sum(
+    total: Array = _loss_sum(
         queries / config.temperature,
         candidates,
         pair_query,
@@ -100,6 +100,7 @@ def _loss_sum(
         pair_candidate: For each pair the row of its candidate.
         pair_weight: Weight of each pair; 0 marks padding.
         candidate_count: How often each candidate stands as a column; 0 marks padding.
+        chunk_size: At most so many query rows are scored at once.
 
     Returns:
         A scalar.
