@@ -30,7 +30,7 @@ def test_a_folder_is_set_unless_there_is_one(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     jax.config.update("jax_compilation_cache_dir", None)
     keep_compiled_programs()
-    assert jax.config.read("jax_compilation_cache_dir") == str(tmp_path / "turret" / "jax")
+    assert jax.config.values["jax_compilation_cache_dir"] == str(tmp_path / "turret" / "jax")
     jax.config.update("jax_compilation_cache_dir", "elsewhere")
     keep_compiled_programs()
-    assert jax.config.read("jax_compilation_cache_dir") == "elsewhere"
+    assert jax.config.values["jax_compilation_cache_dir"] == "elsewhere"
