@@ -30,7 +30,7 @@ def softmax_loss(
     pair_weight: Float[Array, " p"],
     candidate_count: Float[Array, " c"],
     config: Softmax,
-    chunk_size: int = 1024,
+    chunk_size: int = 512,
 ) -> Float[Array, ""]:
     """The softmax loss of a batch, reduced as the recipe says.
 
@@ -119,14 +119,14 @@ def _forward(
     chunk = partial(_chunk_gradient, candidates=candidates, log_count=_log_count(candidate_count))
     xs = _chunks(queries, pair_query, pair_weight, chunk_size)
     (total, d_candidates), d_queries = jax.lax.scan(
-        chunk, (jnp.zeros((), queries.dtype), jnp.zeros_like(candidates)), xs
+        chunk, (jnp.zeros((), queries.dtype), jnp.zeros_like(candidates.T)), xs
     )
     d_queries = d_queries.reshape(-1, queries.shape[1])[: queries.shape[0]]
     weight = pair_weight[:, None]
     query_rows, candidate_rows = queries[pair_query], candidates[pair_candidate] * weight
     total = total - jnp.sum(query_rows * candidate_rows)
     d_queries = d_queries.at[pair_query].add(-candidate_rows)
-    d_candidates = d_candidates.at[pair_candidate].add(-query_rows * weight)
+    d_candidates = d_candidates.T.at[pair_candidate].add(-query_rows * weight)
     return total, (d_queries, d_candidates)
 
 
@@ -167,6 +167,9 @@ def _chunk_value(chunk, *, candidates, log_count) -> Float[Array, ""]:
 
 
 def _chunk_gradient(carry, chunk, *, candidates, log_count):
+    # The gradient of a score is weight * exp(score - highest) / partition. The factor of the row is
+    # multiplied into the thin sides of the two products, and the candidates' gradient is carried
+    # transposed: the product `E.T @ Q` that it saves runs at a third of the speed of the others.
     total, d_candidates = carry
     queries, weight = chunk
     scores = queries @ candidates.T + log_count
@@ -174,5 +177,6 @@ def _chunk_gradient(carry, chunk, *, candidates, log_count):
     exponentials = jnp.exp(scores - highest)
     partition = jnp.sum(exponentials, axis=1, keepdims=True)
     total = total + jnp.sum(weight * (jnp.log(partition) + highest)[:, 0])
-    d_scores = exponentials * (weight[:, None] / partition)
-    return (total, d_candidates + d_scores.T @ queries), d_scores @ candidates
+    factor = weight[:, None] / partition
+    d_candidates = d_candidates + (queries * factor).T @ exponentials
+    return (total, d_candidates), (exponentials @ candidates) * factor
