@@ -1,0 +1,94 @@
+"""The pages say what the code does: each key, command and option; the README's code runs."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import typer.main
+from sources import ROOT
+
+import turret
+from turret import recipe
+from turret.cli.app import app
+from turret.data.synthetic import synthetic
+
+PAGES = {
+    name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("cli.md", "recipe.md")
+}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+STRUCTS = [
+    recipe.Data,
+    recipe.Split,
+    recipe.TwoTower,
+    recipe.Tower,
+    recipe.Categorical,
+    recipe.Softmax,
+    recipe.Train,
+    recipe.EarlyStopping,
+    recipe.Evaluation,
+    recipe.Index,
+]
+
+
+@pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
+def test_every_key_of_the_recipe_stands_with_its_default(struct: type[msgspec.Struct]) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", PAGES["recipe.md"], flags=re.MULTILINE))
+    for field in msgspec.structs.fields(struct):
+        if field.name in ("query", "candidate", "early_stopping"):
+            assert f".{field.name}]`" in PAGES["recipe.md"]
+            continue
+        assert field.name in rows, f"docs/recipe.md lacks {struct.__name__}.{field.name}"
+        row = f"| `{field.name}` |"
+        lines = [line for line in PAGES["recipe.md"].splitlines() if line.startswith(row)]
+        default = field.default
+        if isinstance(default, tuple):
+            default = list(default)
+        if isinstance(default, str | int | float | list):
+            text = str(default).lower().replace("1e-07", "1e-7")
+            assert any(f"| `{text}` |" in line for line in lines), f"{struct.__name__}.{row} {text}"
+
+
+def test_every_command_and_option_is_described() -> None:
+    group = typer.main.get_command(app)
+    commands = getattr(group, "commands")  # noqa: B009  # not among the types Typer shows
+    assert {"demo", "data", "train", "evaluate", "recommend", "similar"} <= commands.keys()
+    for name, command in commands.items():
+        assert f"## `turret {name}" in PAGES["cli.md"], name
+        for parameter in command.params:
+            for option in parameter.opts:
+                if option.startswith("-") and option not in ("--help", "-h"):
+                    assert option in PAGES["cli.md"], f"{name} {option}"
+
+
+def test_the_readme_names_targets_and_pages_that_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)$", README, flags=re.MULTILINE):
+        assert f"\n{target}:" in makefile
+    for link in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+def test_the_code_of_the_readme_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Release:
+        dataset = staticmethod(
+            lambda: (
+                synthetic(
+                    num_queries=100,
+                    num_candidates=50,
+                    num_interactions=3000,
+                    candidate_id="movie_title",
+                ).dataset
+            )
+        )
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(turret, "movielens", lambda name: Release())
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(code.splitlines()) <= 18
+    exec(compile(code, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert "top_k_accuracy@100" in out and "popularity" in out
+    assert len(re.findall(r"item \d+", out)) == 3
