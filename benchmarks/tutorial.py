@@ -26,14 +26,14 @@ import jax
 import numpy as np
 
 import turret
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data.batches import Batches
 from turret.data.movielens import movielens
 from turret.data.splits import Split, split
 from turret.evaluation.measure import measure
 from turret.index import registry
 from turret.model.trained import TrainedModel
-from turret.recommender import Recommender
+from turret.recommender.recommender import Recommender
 from turret.toml import builtin
 from turret.train.state import TrainState
 from turret.train.trainer import prepare, steps

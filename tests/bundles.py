@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import polars as pl
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data.dataset import Dataset
 from turret.data.encoders import fit_encoders
 from turret.index import registry

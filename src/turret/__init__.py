@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from turret.bundle import (
+    from turret.bundle.bundle import (
         Bundle,
     )
     from turret.data.dataset import (
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
         Train,
         TwoTower,
     )
-    from turret.recommender import (
+    from turret.recommender.recommender import (
         Recommender,
     )
     from turret.toml import (
@@ -130,7 +130,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "turret.bundle": ("Bundle",),
+    "turret.bundle.bundle": ("Bundle",),
     "turret.data.dataset": (
         "Dataset",
         "Interactions",
@@ -176,7 +176,7 @@ _HOME = {
         "Train",
         "TwoTower",
     ),
-    "turret.recommender": ("Recommender",),
+    "turret.recommender.recommender": ("Recommender",),
     "turret.toml": ("builtin",),
     "turret.train.state": ("train_step",),
     "turret.train.trainer": (

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from cli.conftest import Turret, World
 
-from turret.recommender import Recommender
+from turret.recommender.recommender import Recommender
 
 
 def test_answers_as_json(process: Turret, world: World) -> None:

@@ -3,7 +3,7 @@ import shutil
 
 from cli.conftest import Turret, World, events
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 
 
 def test_judging_again_gives_the_same_figures(process: Turret, world: World) -> None:

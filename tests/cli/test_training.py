@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import Turret, World
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data import sources
 from turret.data.synthetic import synthetic
 from turret.errors import DataError

@@ -12,7 +12,7 @@ from turret.errors import QueryError
 
 if TYPE_CHECKING:
     from turret.index.base import Hits
-    from turret.recommender import Recommender
+    from turret.recommender.recommender import Recommender
 
 __all__ = ["add_commands", "recommend", "similar"]
 
@@ -78,7 +78,7 @@ def recommend(
     as_json: Json = False,
 ) -> None:
     """Print the best candidates of each query."""
-    from turret.recommender import Recommender
+    from turret.recommender.recommender import Recommender
 
     _check(every=every, output=output, query=query)
     queries = [query_values(text) for text in query or ()]
@@ -109,7 +109,7 @@ def similar(
     as_json: Json = False,
 ) -> None:
     """Print the candidates most like a candidate."""
-    from turret.recommender import Recommender
+    from turret.recommender.recommender import Recommender
 
     recommender = Recommender.load(bundle)
     answers = [_Answer.of(recommender.similar([one], k)) for one in candidate]
@@ -134,7 +134,7 @@ def _check(*, every: bool, output: Path | None, query: list[str] | None) -> None
 def _everyone(
     recommender: "Recommender", output: Path, *, k: int, exclude_seen: bool, as_json: bool
 ) -> None:
-    from turret.bulk import recommend_all
+    from turret.recommender.bulk import recommend_all
 
     move, stop = progress_of(recommender.queries.height, "queries")
     try:

@@ -36,7 +36,7 @@ def evaluate(
 ) -> None:
     """Judge a bundle on held-back interactions, beside the baselines."""
     from turret import compilation
-    from turret.revision import evaluate_bundle
+    from turret.pipeline.revision import evaluate_bundle
 
     compilation.keep_compiled_programs()
     report = evaluate_bundle(bundle, files=data)
@@ -54,7 +54,7 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Build the index of a bundle anew, in place."""
-    from turret.revision import rebuild_index
+    from turret.pipeline.revision import rebuild_index
 
     built = rebuild_index(bundle, kind=kind)
     if as_json:
@@ -65,9 +65,9 @@ def index(
 
 def verify(bundle: Bundle, as_json: Json = False) -> None:
     """Check every file of a bundle against its manifest."""
-    from turret import sealed
-    from turret.bundle import FORMAT, FORMAT_VERSION
-    from turret.bundle import Bundle as Opened
+    from turret.bundle import sealed
+    from turret.bundle.bundle import FORMAT, FORMAT_VERSION
+    from turret.bundle.bundle import Bundle as Opened
 
     Opened.open(bundle)
     files = sealed.read_manifest(bundle, format=FORMAT, newest=FORMAT_VERSION).files

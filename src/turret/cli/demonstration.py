@@ -15,7 +15,7 @@ from turret.errors import DataError
 
 if TYPE_CHECKING:
     from turret.data.dataset import Dataset
-    from turret.pipeline import Outcome
+    from turret.pipeline.training import Outcome
     from turret.recipe import Data, Recipe
 
 __all__ = ["run"]
@@ -98,7 +98,7 @@ def _reading(source: str, recipe: "Recipe") -> "Recipe":
 
 def _answer(outcome: "Outcome") -> None:
     """Print three titles for one user, and say what else can be asked."""
-    from turret.recommender import Recommender
+    from turret.recommender.recommender import Recommender
 
     recommender = Recommender.load(outcome.bundle)
     hits = recommender.recommend({recommender.query_id: [USER]}, 3, exclude_seen=True)

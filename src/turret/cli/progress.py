@@ -8,7 +8,7 @@ from turret.cli.output import stderr_console
 
 if TYPE_CHECKING:
     from turret.data.dataset import Dataset
-    from turret.pipeline import Outcome
+    from turret.pipeline.training import Outcome
     from turret.recipe import Recipe
     from turret.train.hooks import EpochReport, Hook, JsonLines, StepReport
 
@@ -48,7 +48,8 @@ def train_with_progress(
     Returns:
         What the training gave.
     """
-    from turret import compilation, pipeline
+    from turret import compilation
+    from turret.pipeline import training
     from turret.train.hooks import ProgressBar
 
     compilation.keep_compiled_programs()
@@ -56,7 +57,7 @@ def train_with_progress(
     lines = _Lines(metrics_path(output))
     with ProgressBar(epochs, stderr_console()) as bar, lines:
         hooks = (_Sparse(bar, every=-(-epochs // EPOCH_LINES)), lines)
-        return pipeline.train(recipe, output=output, dataset=dataset, hooks=hooks)
+        return training.train(recipe, output=output, dataset=dataset, hooks=hooks)
 
 
 def progress_of(total: int, what: str) -> tuple[Callable[[int], None], Callable[[], None]]:

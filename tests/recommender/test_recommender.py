@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from bundles import CANDIDATES, bundle_of, by_country, by_id, dataset, model
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data.dataset import Dataset
 from turret.errors import QueryError
 from turret.index import registry
-from turret.recommender import Recommender
+from turret.recommender.recommender import Recommender
 
 IDS = dataset().candidate_ids.to_list()
 UNKNOWN = ["99", "no such user"]

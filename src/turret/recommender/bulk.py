@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from turret.errors import DataError
 from turret.index.base import Hits
-from turret.recommender import Recommender
+from turret.recommender.recommender import Recommender
 
 __all__ = ["SUFFIXES", "recommend_all"]
 
@@ -90,7 +91,7 @@ def _blocks(
 def _frame(
     recommender: Recommender, queries: pl.DataFrame, hits: Hits, fallback: np.ndarray
 ) -> pl.DataFrame:
-    there = np.arange(hits.ids.shape[1]) < hits.counts[:, None]
+    there: Bool[np.ndarray, "n k"] = np.less(np.arange(hits.ids.shape[1]), hits.counts[:, None])
     query, place = np.nonzero(there)
     return pl.DataFrame(
         [

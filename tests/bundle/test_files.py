@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turret.bundle_files import (
+from turret.bundle.files import (
     read_json,
     read_object,
     read_table,

@@ -15,8 +15,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Int32, Int64
 
-from turret import bundle_files, sealed, toml
-from turret.bundle_parts import Judged, Trained, provenance_of
+from turret import toml
+from turret.bundle import files as bundle_files
+from turret.bundle import sealed
+from turret.bundle.parts import Judged, Trained, provenance_of
 from turret.data.dataset import Dataset
 from turret.data.encoders import TowerEncoder
 from turret.errors import BundleError

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Int64
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError, QueryError, nearest
 
@@ -162,7 +162,7 @@ def _texts(values: object, *, name: str) -> Sequence[str | None]:
                 break
         else:
             return texts
-    return _column(values, name=name, is_id=True).to_list()
+    return _column(cast("object", values), name=name, is_id=True).to_list()
 
 
 def _column(values: object, *, name: str, is_id: bool) -> pl.Series:
@@ -174,7 +174,8 @@ def _column(values: object, *, name: str, is_id: bool) -> pl.Series:
             expected="a list with one value for each query",
             fix=f"Write [{values!r}].",
         )
-    plain = values if isinstance(values, pl.Series) else _series(values, name=name)
+    given = cast("Iterable[object]", values)
+    plain = given if isinstance(given, pl.Series) else _series(given, name=name)
     if not is_id:
         return plain
     try:

@@ -14,14 +14,14 @@ import pytest
 import safetensors.numpy
 from bundles import FILES, bundle_of, by_country, by_id, dataset, model
 
-from turret import bundle as bundle_module
 from turret import toml
-from turret.bundle import Bundle, require_free
+from turret.bundle import bundle as bundle_module
+from turret.bundle.bundle import Bundle, require_free
 from turret.data.dataset import Dataset
 from turret.errors import BundleError, MissingPartError
 from turret.evaluation.report import Figures, Report
 from turret.index import registry
-from turret.recommender import Recommender
+from turret.recommender.recommender import Recommender
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def answers(recommender):
 """
 PRINT_ANSWERS = """
 import json, sys
-from turret.recommender import Recommender
+from turret.recommender.recommender import Recommender
 print(json.dumps([answers(Recommender.load(path)) for path in sys.argv[1:]]))
 """
 
@@ -262,7 +262,7 @@ def test_ids_in_any_unicode(tmp_path: Path) -> None:
 def test_opening_and_answering_by_id_needs_no_jax(saved: Path) -> None:
     code = """
 import sys
-from turret.recommender import Recommender
+from turret.recommender.recommender import Recommender
 hits = Recommender.load(sys.argv[1]).recommend({"user": ["3"]}, 1)
 print(hits.counts.tolist(), "jax" in sys.modules)
 """
@@ -310,7 +310,7 @@ def test_the_bytes_are_as_documented(saved: Path) -> None:
 
 
 def test_every_file_is_documented(saved: Path, tmp_path: Path) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "bundle-format.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "bundle-format.md").read_text(encoding="utf-8")
     index = registry.build("scann", [str(n) for n in range(120)], by_id().index.vectors, leaves=6)
     index.save(tmp_path)
     names = [*FILES, "recipe.toml", "report.json", *(path.name for path in tmp_path.iterdir())]

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data import sources
 from turret.data.dataset import Dataset, Interactions
 from turret.data.splits import split

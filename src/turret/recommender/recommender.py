@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Int64
 
-from turret.bundle import Bundle
-from turret.bundle_parts import Trained
+from turret.bundle.bundle import Bundle
+from turret.bundle.parts import Trained
 from turret.data.dataset import Dataset
 from turret.errors import QueryError
 from turret.index import registry
 from turret.index.base import Hits, RowHits, check_search
 from turret.index.exact import search_exactly
-from turret.resolving import Columns, Resolved, Resolver
+from turret.recommender.resolving import Columns, Resolved, Resolver
 
 __all__ = ["Recommender"]
 

@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 from bundles import by_country, dataset, model
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data.splits import Split, random_split
 from turret.data.writing import interactions_table, write_tables
 from turret.errors import BundleError, DataError
 from turret.index import registry
+from turret.pipeline.revision import evaluate_bundle, rebuild_index
 from turret.recipe import Categorical, Data, Evaluation, Recipe, Tower, TwoTower
 from turret.recipe import Split as SplitConfig
-from turret.revision import evaluate_bundle, rebuild_index
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from bundles import QUERIES, by_country, by_id
 
-from turret.bulk import SUFFIXES, recommend_all
 from turret.errors import DataError
-from turret.recommender import Recommender
+from turret.recommender.bulk import SUFFIXES, recommend_all
+from turret.recommender.recommender import Recommender
 
 
 @pytest.mark.parametrize("block", [7, 40, 1000])

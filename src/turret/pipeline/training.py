@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from turret import bundle
+from turret.bundle import bundle
 from turret.data import sources
 from turret.data.dataset import Dataset
 from turret.data.splits import Split, split

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from turret import sealed
+from turret.bundle import sealed
 from turret.errors import BundleError
 
 
@@ -151,7 +151,7 @@ def test_its_own_kind_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
 ) -> None:
     if not can_exchange:
-        monkeypatch.setattr("turret.sealed._exchange", lambda one, other: False)
+        monkeypatch.setattr("turret.bundle.sealed._exchange", lambda one, other: False)
     path = write(tmp_path / "sealed")
     (path / "two.bin").unlink()
     before = sealed.identity(path)
@@ -179,7 +179,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
 ENDLESS = """
 import sys, time
 from pathlib import Path
-from turret import sealed
+from turret.bundle import sealed
 number = 0
 def fill(directory):
     for part in range(8):

@@ -11,8 +11,8 @@ import pytest
 import safetensors.numpy
 from bundles import FILES, by_country
 
-from turret import sealed
-from turret.bundle import Bundle
+from turret.bundle import sealed
+from turret.bundle.bundle import Bundle
 from turret.errors import BundleError
 
 

@@ -111,7 +111,8 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         tensors: the arrays by name.
     """
     plain = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    safetensors.numpy.save_file(plain, path)
+    # safetensors leaves the type parameters of its arrays open.
+    safetensors.numpy.save_file(plain, path)  # pyright: ignore[reportUnknownMemberType]
 
 
 def read_tensors(
@@ -131,8 +132,10 @@ def read_tensors(
             shape.
     """
     with reading(path):
-        tensors = safetensors.numpy.load_file(path)
-    for name, (dtype, shape) in ({} if shapes is None else shapes).items():
+        # safetensors leaves the type parameters of its arrays open.
+        tensors: dict[str, np.ndarray] = safetensors.numpy.load_file(path)  # pyright: ignore[reportUnknownMemberType]
+    wanted: Mapping[str, tuple[str, tuple[int, ...]]] = {} if shapes is None else shapes
+    for name, (dtype, shape) in wanted.items():
         array = tensors.get(name)
         if array is None:
             raise BundleError(f"{path} has no tensor {name}", got=sorted(tensors))

@@ -3,13 +3,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from turret.bundle import Bundle
+from turret.bundle.bundle import Bundle
 from turret.data.dataset import Dataset
 from turret.data.splits import split
 from turret.data.synthetic import synthetic
 from turret.errors import BundleError, SplitError
 from turret.evaluation.evaluate import evaluate
-from turret.pipeline import Outcome, train, validation_of
+from turret.pipeline.training import Outcome, train, validation_of
 from turret.recipe import (
     Categorical,
     Data,

@@ -1,0 +1,1 @@
+"""The bundle: the directory that a training writes and everything later reads."""

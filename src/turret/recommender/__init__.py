@@ -1,0 +1,1 @@
+"""The recommender: raw queries in, the best candidates out."""
