@@ -91,7 +91,8 @@ def _blocks(
 def _frame(
     recommender: Recommender, queries: pl.DataFrame, hits: Hits, fallback: np.ndarray
 ) -> pl.DataFrame:
-    there: Bool[np.ndarray, "n k"] = np.less(np.arange(hits.ids.shape[1]), hits.counts[:, None])
+    places: int = hits.scores.shape[1]
+    there: Bool[np.ndarray, "n k"] = np.less(np.arange(places), hits.counts[:, None])
     query, place = np.nonzero(there)
     return pl.DataFrame(
         [
