@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Float64, Int32, Int64, Integer
 
+from turret.data.conditions import condition_columns
 from turret.data.frames import (
+    POSITIVES,
     as_frame,
-    condition_columns,
     constant_columns,
     entity_table,
     require_columns,
@@ -144,7 +145,7 @@ class Dataset:
         )
         times = None if timestamp is None else events[timestamp]
         used = {*query_table.columns, *candidate_table.columns}
-        used |= set() if positive is None else set(condition_columns(positive))
+        used |= set() if positive is None else set(condition_columns(positive, what=POSITIVES))
         return cls(
             interactions=Interactions(
                 query_row=query_row,

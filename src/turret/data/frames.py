@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Float64, Int32
 
+from turret.data.conditions import condition_columns, fulfilled
 from turret.data.vocabulary import Vocabulary, as_ids, require_present
 from turret.errors import DataError, nearest
 
 __all__ = [
+    "POSITIVES",
     "as_frame",
-    "condition_columns",
     "constant_columns",
     "entity_table",
     "require_columns",
@@ -24,6 +25,9 @@ __all__ = [
     "timestamp_seconds",
     "weight_values",
 ]
+
+POSITIVES = "The condition for positives"
+"""How an error names the condition that `select_positive` applies."""
 
 _UNITS_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -192,36 +196,6 @@ def weight_values(values: pl.Series) -> Float32[np.ndarray, " n"]:
     return weights
 
 
-def condition_columns(condition: str) -> list[str]:
-    """Lists the columns that a condition for positives names.
-
-    Args:
-        condition: an SQL condition such as `"user_rating >= 4"`.
-
-    Returns:
-        The names, each once.
-
-    Raises:
-        DataError: if the condition cannot be read.
-
-    Example:
-        >>> condition_columns("user_rating >= 4 AND age < 30")
-        ['age', 'user_rating']
-    """
-    return sorted(set(_condition(condition).meta.root_names()))
-
-
-def _condition(condition: str) -> pl.Expr:
-    try:
-        return pl.sql_expr(condition)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"The condition for positives cannot be read ({error})",
-            got=condition,
-            expected="an SQL condition such as user_rating >= 4",
-        ) from error
-
-
 def select_positive(frame: pl.DataFrame, condition: str, *, what: str) -> pl.DataFrame:
     """Keeps the interactions that fulfil a condition.
 
@@ -241,21 +215,8 @@ def select_positive(frame: pl.DataFrame, condition: str, *, what: str) -> pl.Dat
         >>> select_positive(pl.DataFrame({"stars": [3, 5]}), "stars >= 4", what="the table").height
         1
     """
-    expression = _condition(condition)
-    require_columns(frame, expression.meta.root_names(), what=what)
-    try:
-        fulfilled = frame.select(kept=expression)["kept"]
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"The condition for positives does not fit the columns ({error})", got=condition
-        ) from error
-    if fulfilled.dtype != pl.Boolean or len(fulfilled) != frame.height:
-        raise DataError(
-            "The condition for positives is neither true nor false",
-            got=condition,
-            expected="an SQL condition such as user_rating >= 4",
-        )
-    return frame.filter(fulfilled.fill_null(False))
+    require_columns(frame, condition_columns(condition, what=POSITIVES), what=what)
+    return frame.filter(fulfilled(frame, condition, what=POSITIVES))
 
 
 def constant_columns(

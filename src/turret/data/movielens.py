@@ -12,9 +12,10 @@ from functools import cached_property
 
 import polars as pl
 
+from turret.data.conditions import condition_columns
 from turret.data.dataset import Dataset
 from turret.data.downloads import Say, say_on_stderr
-from turret.data.frames import condition_columns, require_columns
+from turret.data.frames import POSITIVES, require_columns
 from turret.data.movielens_archive import RELEASES, find
 from turret.data.movielens_formats import Tables, parse
 from turret.errors import DataError, nearest
@@ -90,7 +91,10 @@ class MovieLens:
             DataError: if the release has no such column, or nothing fulfils the condition.
         """
         named = [name for name in (query_id, candidate_id, timestamp, weight) if name is not None]
-        needed = {*named, *(() if positive is None else condition_columns(positive))}
+        needed = {
+            *named,
+            *(() if positive is None else condition_columns(positive, what=POSITIVES)),
+        }
         interactions = self._events_with(needed)
         require_columns(interactions, sorted(needed), what=f"MovieLens {self.name}")
         dataset = Dataset.from_frames(
