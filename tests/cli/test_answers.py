@@ -31,6 +31,10 @@ def test_lists_are_as_long_as_there_are_answers(turret: Turret, world: World) ->
     everything = json.loads(turret(*call).out)[0]["ids"]
     unseen = json.loads(turret(*call, "--exclude-seen").out)[0]["ids"]
     assert len(everything) == len(set(everything)) == 30
+    huge = turret("recommend", world.bundle, "--query", "user=u1", "-k", 10**12, "--json")
+    assert json.loads(huge.out)[0]["ids"] == everything
+    huge = turret("similar", world.bundle, "--candidate", "i2", "-k", 10**12, "--json")
+    assert len(json.loads(huge.out)[0]["ids"]) == 29
     # Of its own half u1 met every item in training, of the other half none.
     assert sorted(unseen) == sorted(f"i{number}" for number in range(0, 30, 2))
 

@@ -65,6 +65,18 @@ def test_path_without_the_release(tmp_path: Path) -> None:
         archive.find("1m", path=broken, say=print)
 
 
+def test_damage_inside_an_archive(tmp_path: Path) -> None:
+    packed = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as whole:
+        for name, content in FILES["1m"].items():
+            whole.writestr(name, content * 50)
+    content = bytearray(packed.read_bytes())
+    content[60:80] = bytes(20)
+    packed.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read as a zip archive"):
+        archive.find("1m", path=packed, say=print)
+
+
 def test_download_is_kept_and_terms_are_shown_once(
     cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

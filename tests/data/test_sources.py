@@ -155,6 +155,9 @@ def test_nothing_there(folder: Path) -> None:
         read("empty")
     with pytest.raises(DataError, match="No files are given"):
         read([])
+    (folder / "link.csv").symlink_to("nowhere.csv")
+    with pytest.raises(DataError, match=r"link\.csv does not exist"):
+        read("link.csv")
 
 
 def test_files_that_do_not_belong_together(folder: Path) -> None:
@@ -233,6 +236,21 @@ def test_load_synthetic() -> None:
 def test_unknown_source(source: str) -> None:
     with pytest.raises(RecipeError, match="data.source"):
         load(config(source=source), say=silent)
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ("movielens-100k", "queries"),
+        ("movielens-100k", "candidates"),
+        ("synthetic", "candidates"),
+        ("synthetic", "weight"),
+        ("synthetic", "positive"),
+    ],
+)
+def test_keys_that_a_source_has_no_use_for(source: str, key: str) -> None:
+    with pytest.raises(RecipeError, match=f"data.{key} is not for the source '{source}'"):
+        load(config(source=source, **{key: "stars"}), say=silent)
 
 
 def test_source_names() -> None:

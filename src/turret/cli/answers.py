@@ -83,7 +83,8 @@ def recommend(
     _check(every=every, output=output, query=query)
     queries = [query_values(text) for text in query or ()]
     recommender = Recommender.load(bundle)
-    k = k or (10 if output is None else 100)
+    # More than there are candidates only costs memory.
+    k = min(k or (10 if output is None else 100), max(1, recommender.candidates.height))
     if output is not None:
         _everyone(recommender, output, k=k, exclude_seen=exclude_seen, as_json=as_json)
         return
@@ -112,6 +113,7 @@ def similar(
     from turret.recommender.recommender import Recommender
 
     recommender = Recommender.load(bundle)
+    k = min(k, max(1, recommender.candidates.height))
     answers = [_Answer.of(recommender.similar([one], k)) for one in candidate]
     if as_json:
         json_value(

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, and how their text is read."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -57,7 +58,7 @@ def query_values(text: str) -> dict[str, str]:
         Value by column. A comma belongs to the value unless `column=` follows it.
 
     Raises:
-        QueryError: the text is neither.
+        QueryError: the text is neither, names a column twice, or a value is no text or number.
 
     Example:
         >>> query_values("user_id=42,country=NL")
@@ -72,6 +73,8 @@ def query_values(text: str) -> dict[str, str]:
         column, equals, value = part.partition("=")
         if not equals or not column.strip():
             raise QueryError("--query", got=text, expected="column=value, such as user_id=42")
+        if column.strip() in found:
+            raise QueryError(f"--query names {column.strip()} twice", got=text)
         found[column.strip()] = value
     return found
 
@@ -86,7 +89,13 @@ def _from_json(text: str) -> dict[str, str]:
     for column, inner in values.items():
         if not isinstance(inner, str | int | float) or isinstance(inner, bool):
             raise QueryError(f"--query {column}", got=inner, expected="text or a number")
-    return {column: str(inner) for column, inner in values.items()}
+        if isinstance(inner, float) and not math.isfinite(inner):
+            raise QueryError(f"--query {column}", got=inner, expected="a finite number")
+    # A whole number is one id, however it is written.
+    return {
+        column: str(int(inner) if isinstance(inner, float) and inner.is_integer() else inner)
+        for column, inner in values.items()
+    }
 
 
 def recipe_of(name: str) -> "Recipe":

@@ -5,6 +5,7 @@ The releases are not part of Turret and may not be passed on, so each user fetch
 
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -221,7 +222,7 @@ def _read_zip(place: Path, wanted: set[str]) -> dict[str, bytes]:
                 file = member.rpartition("/")[2]
                 if file in wanted:
                     files[file] = archive.read(member)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise Unavailable(f"it cannot be read as a zip archive ({error})") from error
     return files
 

@@ -84,6 +84,11 @@ def _load_source(source: str, config: recipe.Data, *, say: Say) -> Dataset:
     name, colon, path = source.partition(":")
     if name not in source_names() or (name == "synthetic" and colon):
         raise RecipeError("data.source", got=source, fix=nearest(name, source_names()))
+    dropped = ("queries", "candidates", *(("weight", "positive") if name == "synthetic" else ()))
+    for key in dropped:
+        if getattr(config, key) is not None:
+            fix = "Leave it out, or read files instead of a source."
+            raise RecipeError(f"data.{key} is not for the source {source!r}", fix=fix)
     if name == "synthetic":
         say("Drawing a synthetic world")
         return synthetic(query_id=config.query_id, candidate_id=config.candidate_id).dataset
@@ -154,7 +159,9 @@ def _find(files: Files) -> list[Path]:
         elif place.is_file():
             found.append(place)
         else:
-            matches = sorted(Path(match) for match in glob.glob(str(place), recursive=True))
+            globbed = (Path(match) for match in glob.glob(str(place), recursive=True))
+            # A link to nothing matches its own name, and so does what is neither file nor folder.
+            matches = sorted(path for path in globbed if path.is_file() or path.is_dir())
             if not matches:
                 raise DataError(
                     f"{place} does not exist",
