@@ -40,7 +40,8 @@ def test_exit_codes() -> None:
         if isinstance(getattr(errors, name), type)
     }
     assert {name for name, code in codes.items() if code == 2} == {"RecipeError", "QueryError"}
-    assert set(codes.values()) == {1, 2}
+    assert {name for name, code in codes.items() if code == 130} == {"TrainingInterrupted"}
+    assert set(codes.values()) == {1, 2, 130}
 
 
 def test_all_are_one_family_drawn_in_the_docstring() -> None:

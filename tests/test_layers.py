@@ -14,6 +14,7 @@ LAYERS = (
     "padding",
     "compilation",
     "doctor",
+    "storage",
     "recipe",
     "toml",
     "data",
@@ -29,7 +30,17 @@ LAYERS = (
     "cli",
     "__main__",
 )
-WITHOUT_JAX = ("errors", "strict", "recipe", "toml", "data", "evaluation.metrics", "index", "cli")
+WITHOUT_JAX = (
+    "errors",
+    "strict",
+    "storage",
+    "recipe",
+    "toml",
+    "data",
+    "evaluation.metrics",
+    "index",
+    "cli",
+)
 JAX = ("jax", "jaxlib", "equinox", "optax")
 CANNOT_TRAIN = ("bundle", "recommender", "serving")
 MODULES = [source for source in sources() if source.name != "turret"]

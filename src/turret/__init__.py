@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from turret.errors import (
         BundleError,
         CandidateIndexError,
+        CheckpointError,
         DataError,
         EvaluationError,
         MissingPartError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         RecipeError,
         SplitError,
         TrainingError,
+        TrainingInterrupted,
         TurretError,
     )
     from turret.evaluation.evaluate import (
@@ -90,6 +92,7 @@ __all__ = [
     "BundleError",
     "CandidateIndexError",
     "Categorical",
+    "CheckpointError",
     "DataError",
     "Dataset",
     "EarlyStopping",
@@ -113,6 +116,7 @@ __all__ = [
     "Train",
     "TrainedModel",
     "TrainingError",
+    "TrainingInterrupted",
     "TurretError",
     "TwoTower",
     "__version__",
@@ -153,6 +157,7 @@ _HOME = {
     "turret.errors": (
         "BundleError",
         "CandidateIndexError",
+        "CheckpointError",
         "DataError",
         "EvaluationError",
         "MissingPartError",
@@ -161,6 +166,7 @@ _HOME = {
         "RecipeError",
         "SplitError",
         "TrainingError",
+        "TrainingInterrupted",
         "TurretError",
     ),
     "turret.evaluation.evaluate": ("evaluate",),

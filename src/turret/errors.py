@@ -9,6 +9,8 @@
     ├── SplitError              a split would leave a part empty or mixed up
     ├── ModelError              towers, features and parameters do not fit together
     ├── TrainingError           a training cannot go on
+    │   └── TrainingInterrupted a training was asked to stop, and can go on      exit code 130
+    ├── CheckpointError         a checkpoint is damaged, or belongs to another training
     ├── EvaluationError         a figure cannot be computed as asked
     ├── CandidateIndexError     an index cannot be built, loaded or searched
     ├── BundleError             a bundle is damaged, foreign or of a newer format
@@ -23,6 +25,7 @@ from collections.abc import Iterable
 __all__ = [
     "BundleError",
     "CandidateIndexError",
+    "CheckpointError",
     "DataError",
     "EvaluationError",
     "MissingPartError",
@@ -31,6 +34,7 @@ __all__ = [
     "RecipeError",
     "SplitError",
     "TrainingError",
+    "TrainingInterrupted",
     "TurretError",
     "nearest",
 ]
@@ -108,6 +112,35 @@ class ModelError(TurretError):
 
 class TrainingError(TurretError):
     """A training cannot go on, for instance because its loss is no longer finite."""
+
+
+class TrainingInterrupted(TrainingError):
+    """A training was asked to stop (Ctrl-C, or a signal to end) and left a checkpoint first.
+
+    Args:
+        step: steps taken.
+        epoch: the epoch it was in, counted from 1.
+        checkpoint: the path of the checkpoint, if one could be written.
+        code: what the process should end with: 128 and the number of the signal.
+
+    Example:
+        >>> print(TrainingInterrupted(step=7, epoch=2, checkpoint="runs/a.checkpoints/step-7"))
+        The training was stopped after step 7, in epoch 2. It is saved in runs/a.checkpoints/step-7.
+    """
+
+    exit_code = 130
+
+    def __init__(
+        self, *, step: int, epoch: int, checkpoint: str | None = None, code: int = 130
+    ) -> None:
+        """Say where it stopped and where it is saved."""
+        fix = "It is not saved." if checkpoint is None else f"It is saved in {checkpoint}."
+        super().__init__(f"The training was stopped after step {step}, in epoch {epoch}", fix=fix)
+        self.step, self.epoch, self.checkpoint, self.exit_code = step, epoch, checkpoint, code
+
+
+class CheckpointError(TurretError):
+    """A checkpoint is damaged, of a newer format, or belongs to another training."""
 
 
 class EvaluationError(TurretError):

@@ -11,9 +11,9 @@ import pytest
 import safetensors.numpy
 from bundles import FILES, by_country
 
-from turret.bundle import sealed
-from turret.bundle.bundle import Bundle
+from turret.bundle.bundle import FORMAT, Bundle
 from turret.errors import BundleError
+from turret.storage import sealed
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,7 @@ def resealed(path: Path, change: Callable[[Path], object]) -> Path:
         (directory / "manifest.json").unlink()
         change(directory)
 
-    return sealed.seal(
-        path.parent / "resealed", format="turret-bundle", format_version=1, fill=fill
-    )
+    return sealed.seal(path.parent / "resealed", FORMAT, fill=fill)
 
 
 def shorter(name: str, tensor: str) -> Callable[[Path], object]:

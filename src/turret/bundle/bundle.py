@@ -16,8 +16,6 @@ import polars as pl
 from jaxtyping import Bool, Float32, Int32, Int64
 
 from turret import toml
-from turret.bundle import files as bundle_files
-from turret.bundle import sealed
 from turret.bundle.parts import Judged, Trained, provenance_of
 from turret.data.dataset import Dataset
 from turret.data.encoders import TowerEncoder
@@ -25,14 +23,13 @@ from turret.errors import BundleError
 from turret.index import registry
 from turret.index.base import Index
 from turret.recipe import Recipe, Tower, TwoTower
+from turret.storage import files as bundle_files
+from turret.storage import sealed
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "Bundle", "require_free", "write"]
+__all__ = ["FORMAT", "Bundle", "require_free", "write"]
 
-FORMAT = "turret-bundle"
-"""What `format` says in the manifest of a bundle."""
-
-FORMAT_VERSION = 1
-"""The version of the format that is written, and the newest that is read."""
+FORMAT = sealed.Format("turret-bundle", version=1, noun="bundle", error=BundleError)
+"""The format that is written, and the newest version that is read."""
 
 _REQUIRED = (
     "model.json",
@@ -193,9 +190,7 @@ class Bundle:
         Raises:
             BundleError: if something else stands there.
         """
-        return sealed.seal(
-            Path(directory), format=FORMAT, format_version=FORMAT_VERSION, fill=self._fill
-        )
+        return sealed.seal(Path(directory), FORMAT, fill=self._fill)
 
     def _fill(self, directory: Path) -> None:
         head = _Head(query_id=self.query_id, candidate_id=self.candidate_id, model=self.config)
@@ -263,7 +258,7 @@ class Bundle:
 
     @classmethod
     def _read(cls, directory: Path) -> "Bundle":
-        _verify(directory)
+        sealed.verify(directory, FORMAT, required=_REQUIRED)
         head = bundle_files.read_json(directory / "model.json", _Head)
         columns = [feature.column for feature in head.model.query.features]
         queries = bundle_files.read_table(directory / "queries.parquet", (head.query_id, *columns))
@@ -318,7 +313,7 @@ def require_free(directory: str | os.PathLike[str]) -> Path:
     Raises:
         BundleError: if something stands there that is neither a bundle nor an empty directory.
     """
-    return sealed.require_free(Path(directory), format=FORMAT)
+    return sealed.require_free(Path(directory), FORMAT)
 
 
 def write(
@@ -355,17 +350,6 @@ def write(
 def _encoder_file(tower: str, number: int) -> str:
     # By number: a column may have any name, a file may not.
     return f"encoders/{tower}-{number}.parquet"
-
-
-def _verify(directory: Path) -> None:
-    manifest = sealed.read_manifest(directory, format=FORMAT, newest=FORMAT_VERSION)
-    found = sealed.problems(directory, manifest)
-    found += [f"{name} is missing" for name in _REQUIRED if name not in manifest.files]
-    if found:
-        raise BundleError(
-            f"The bundle at {directory} is not as it was written: {'; '.join(found)}",
-            fix="Copy it again, or train again.",
-        )
 
 
 def _read_encoder(directory: Path, name: str, tower: Tower) -> TowerEncoder:

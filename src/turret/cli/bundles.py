@@ -65,12 +65,12 @@ def index(
 
 def verify(bundle: Bundle, as_json: Json = False) -> None:
     """Check every file of a bundle against its manifest."""
-    from turret.bundle import sealed
-    from turret.bundle.bundle import FORMAT, FORMAT_VERSION
+    from turret.bundle.bundle import FORMAT
     from turret.bundle.bundle import Bundle as Opened
+    from turret.storage import sealed
 
     Opened.open(bundle)
-    files = sealed.read_manifest(bundle, format=FORMAT, newest=FORMAT_VERSION).files
+    files = sealed.read_manifest(bundle, FORMAT).files
     total = sum(entry.bytes for entry in files.values())
     if as_json:
         json_value({"bundle": str(bundle), "ok": True, "files": len(files), "bytes": total})

@@ -1,6 +1,7 @@
-"""The kinds of file in a bundle: JSON, tensors and tables, each written and read in one way.
+"""The kinds of file in a sealed directory: JSON, tensors, tables, each written and read in one way.
 
-Reading turns whatever goes wrong into a `BundleError` that names the file.
+Reading turns whatever goes wrong into an error that names the file: a `BundleError` unless another
+kind is asked for.
 """
 
 from collections.abc import Generator, Iterable, Mapping
@@ -31,21 +32,22 @@ T = TypeVar("T")
 
 
 @contextmanager
-def reading(path: Path) -> Generator[None]:
+def reading(path: Path, *, error: type[TurretError] = BundleError) -> Generator[None]:
     """Names the file in whatever goes wrong while it is read.
 
     Args:
         path: the file.
+        error: the kind of error that is raised.
 
     Yields:
         Nothing.
 
     Raises:
-        BundleError: if the block fails because of what the file holds.
+        TurretError: of that kind, if the block fails because of what the file holds.
     """
     try:
         yield
-    except (BundleError, MissingPartError):
+    except (error, MissingPartError):
         raise
     except (
         OSError,
@@ -54,10 +56,10 @@ def reading(path: Path) -> Generator[None]:
         msgspec.MsgspecError,
         pl.exceptions.PolarsError,
         safetensors.SafetensorError,
-    ) as error:
-        raise BundleError(
-            f"{path} cannot be read: {error}", fix="Copy the bundle again, or train again."
-        ) from error
+    ) as cause:
+        raise error(
+            f"{path} cannot be read: {cause}", fix="Copy it again, or train again."
+        ) from cause
 
 
 def write_json(path: Path, value: object) -> None:
@@ -70,20 +72,21 @@ def write_json(path: Path, value: object) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
 
 
-def read_json(path: Path, kind: type[T]) -> T:
+def read_json(path: Path, kind: type[T], *, error: type[TurretError] = BundleError) -> T:
     """Reads a JSON file into a struct.
 
     Args:
         path: the file.
         kind: the struct.
+        error: the kind of error that is raised.
 
     Returns:
         The struct.
 
     Raises:
-        BundleError: if the file is no JSON, or does not fit the struct.
+        TurretError: of that kind, if the file is no JSON, or does not fit the struct.
     """
-    with reading(path):
+    with reading(path, error=error):
         return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
@@ -116,32 +119,36 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
 
 
 def read_tensors(
-    path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]] | None = None
+    path: Path,
+    shapes: Mapping[str, tuple[str, tuple[int, ...]]] | None = None,
+    *,
+    error: type[TurretError] = BundleError,
 ) -> dict[str, np.ndarray]:
     """Reads named arrays from safetensors.
 
     Args:
         path: the file.
         shapes: for each name the array's dtype and shape, when they are known.
+        error: the kind of error that is raised.
 
     Returns:
         The arrays by name.
 
     Raises:
-        BundleError: if the file cannot be read, or an array is missing or of another dtype or
-            shape.
+        TurretError: of that kind, if the file cannot be read, or an array is missing or of another
+            dtype or shape.
     """
-    with reading(path):
+    with reading(path, error=error):
         # safetensors leaves the type parameters of its arrays open.
         tensors: dict[str, np.ndarray] = safetensors.numpy.load_file(path)  # pyright: ignore[reportUnknownMemberType]
     wanted: Mapping[str, tuple[str, tuple[int, ...]]] = {} if shapes is None else shapes
     for name, (dtype, shape) in wanted.items():
         array = tensors.get(name)
         if array is None:
-            raise BundleError(f"{path} has no tensor {name}", got=sorted(tensors))
+            raise error(f"{path} has no tensor {name}", got=sorted(tensors))
         if (array.dtype.name, array.shape) != (dtype, shape):
-            raise BundleError(
-                f"{path}: the tensor {name} does not fit the rest of the bundle",
+            raise error(
+                f"{path}: the tensor {name} does not fit the rest",
                 got=f"{array.dtype.name}{list(array.shape)}",
                 expected=f"{dtype}{list(shape)}",
             )

@@ -5,7 +5,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turret.bundle.files import (
+from turret.errors import BundleError, DataError
+from turret.storage.files import (
     read_json,
     read_object,
     read_table,
@@ -15,7 +16,6 @@ from turret.bundle.files import (
     write_table,
     write_tensors,
 )
-from turret.errors import BundleError, DataError
 
 
 class Point(msgspec.Struct, frozen=True):

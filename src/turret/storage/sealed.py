@@ -6,34 +6,57 @@ is then renamed; a process killed at any moment leaves what stood there before, 
 """
 
 import ctypes
+import fnmatch
+import glob
 import hashlib
 import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from turret.errors import BundleError
+from turret.errors import TurretError
 
 __all__ = [
     "MANIFEST",
     "FileEntry",
+    "Format",
     "Manifest",
     "identity",
     "problems",
     "read_manifest",
+    "remove_leftovers",
     "require_free",
     "seal",
+    "verify",
 ]
 
 MANIFEST = "manifest.json"
 """The name of the file that names the others."""
 
 _PARTIAL = ".partial"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of sealed directory.
+
+    Attributes:
+        name: what `format` says in its manifest.
+        version: the version that is written, and the newest that can be read; from 1.
+        noun: what such a directory is called in messages.
+        error: what is raised when one is damaged, foreign or too new.
+    """
+
+    name: str
+    version: int
+    noun: str
+    error: type[TurretError]
 
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,52 +92,78 @@ class _Header(msgspec.Struct):
     format_version: int
 
 
-def read_manifest(directory: Path, *, format: str, newest: int) -> Manifest:
+def read_manifest(directory: Path, format: Format) -> Manifest:
     """Reads a manifest and refuses what this version cannot read.
 
     Args:
         directory: the sealed directory.
         format: the kind of directory wanted.
-        newest: the newest version of the format that can be read; from 1.
 
     Returns:
         The manifest; the files it names are not looked at.
 
     Raises:
-        BundleError: if there is no such directory, it is of another kind or of a newer version,
-            or the manifest is damaged.
+        TurretError: of the format's kind, if there is no such directory, it is of another kind or
+            of a newer version, or the manifest is damaged.
     """
-    path = directory / MANIFEST
+    path, noun, error = directory / MANIFEST, format.noun, format.error
     if not directory.is_dir():
-        raise BundleError(f"There is no bundle at {directory}", fix="Check the path.")
+        raise error(f"There is no {noun} at {directory}", fix="Check the path.")
     if not path.is_file():
-        raise BundleError(
-            f"{directory} is not a bundle: it has no {MANIFEST}",
+        raise error(
+            f"{directory} is not a {noun}: it has no {MANIFEST}",
             fix="Name the directory that a training wrote.",
         )
     text = path.read_bytes()
     try:
         header = msgspec.json.decode(text, type=_Header)
-        if header.format != format:
-            raise BundleError(
-                f"{directory} is not a bundle", got=header.format, expected=f"the format {format!r}"
+        if header.format != format.name:
+            raise error(
+                f"{directory} is not a {noun}",
+                got=header.format,
+                expected=f"the format {format.name!r}",
             )
-        if not 1 <= header.format_version <= newest:
-            raise BundleError(
-                f"The bundle at {directory} has a format version that this Turret cannot read",
+        if not 1 <= header.format_version <= format.version:
+            raise error(
+                f"The {noun} at {directory} has a format version that this Turret cannot read",
                 got=header.format_version,
-                expected=f"1 to {newest}" if newest > 1 else "1",
+                expected=f"1 to {format.version}" if format.version > 1 else "1",
                 fix="Upgrade Turret, or train again with this version.",
             )
         manifest = msgspec.json.decode(text, type=Manifest)
-    except msgspec.MsgspecError as error:
-        raise BundleError(
-            f"{path} is damaged: {error}", fix="Copy the bundle again, or train again."
-        ) from error
+    except msgspec.MsgspecError as cause:
+        raise error(
+            f"{path} is damaged: {cause}", fix=f"Copy the {noun} again, or train again."
+        ) from cause
     for name in manifest.files:
         parts = PurePosixPath(name).parts
         if PurePosixPath(name).as_posix() != name or ".." in parts or name.startswith("/"):
-            raise BundleError(f"{path} names a file outside of the bundle", got=name)
+            raise error(f"{path} names a file outside of the {noun}", got=name)
+    return manifest
+
+
+def verify(directory: Path, format: Format, *, required: Iterable[str] = ()) -> Manifest:
+    """Checks that a sealed directory is as it was written.
+
+    Args:
+        directory: the sealed directory.
+        format: the kind of directory wanted.
+        required: files that it must have.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        TurretError: of the format's kind, naming every file that is missing, damaged or too many.
+    """
+    manifest = read_manifest(directory, format)
+    found = problems(directory, manifest)
+    found += [f"{name} is missing" for name in required if name not in manifest.files]
+    if found:
+        raise format.error(
+            f"The {format.noun} at {directory} is not as it was written: {'; '.join(found)}",
+            fix="Copy it again, or train again.",
+        )
     return manifest
 
 
@@ -164,7 +213,7 @@ def identity(directory: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def require_free(directory: Path, *, format: str) -> Path:
+def require_free(directory: Path, format: Format) -> Path:
     """Checks that `seal` may write at a place, before there is anything to write.
 
     Args:
@@ -175,57 +224,54 @@ def require_free(directory: Path, *, format: str) -> Path:
         The place as an absolute path, links resolved.
 
     Raises:
-        BundleError: if something stands there that is neither an empty directory nor a sealed
-            directory of that format.
+        TurretError: of the format's kind, if something stands there that is neither an empty
+            directory nor a sealed directory of that format.
     """
     target = directory.resolve()
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return target
     try:
         header = msgspec.json.decode((target / MANIFEST).read_bytes(), type=_Header)
-        if header.format == format:
+        if header.format == format.name:
             return target
     except (OSError, msgspec.MsgspecError):
         pass
-    raise BundleError(
-        f"{target} exists and is not a bundle, so it is not overwritten",
+    raise format.error(
+        f"{target} exists and is not a {format.noun}, so it is not overwritten",
         fix="Choose another path, or move away what is there.",
     )
 
 
-def seal(
-    directory: Path, *, format: str, format_version: int, fill: Callable[[Path], None]
-) -> Path:
+def seal(directory: Path, format: Format, *, fill: Callable[[Path], None]) -> Path:
     """Writes a sealed directory; whoever looks sees the old one or the new one, never a part.
 
     Args:
         directory: where it will stand. Its parents are made. Nothing may stand there, or an empty
             directory, or a sealed directory of the same format, which is replaced.
         format: the kind of directory.
-        format_version: the version of that format.
         fill: writes the files into the empty directory it is given.
 
     Returns:
         The path of the sealed directory, absolute.
 
     Raises:
-        BundleError: if something else stands at that place.
+        TurretError: of the format's kind, if something else stands at that place.
     """
-    target = require_free(directory, format=format)
+    target = require_free(directory, format)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(target)
+    remove_leftovers(target.parent, glob.escape(target.name))
     with _partial_directory(target) as partial:
         fill(partial)
         files: dict[str, FileEntry] = {}
         for path in sorted(path for path in partial.rglob("*") if path.is_file()):
             name = path.relative_to(partial).as_posix()
             files[name] = FileEntry(bytes=path.stat().st_size, sha256=_sha256(path))
-        manifest = Manifest(format=format, format_version=format_version, files=files)
+        manifest = Manifest(format=format.name, format_version=format.version, files=files)
         text = msgspec.json.format(msgspec.json.encode(manifest))
         (partial / MANIFEST).write_bytes(text + b"\n")
         for path in [*partial.rglob("*"), partial]:
             _flush(path)
-        require_free(target, format=format)
+        require_free(target, format)
         _move_into_place(partial, target)
         _flush(target.parent)
     return target
@@ -279,10 +325,15 @@ def _locked(directory: Path) -> int | None:
     return descriptor
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Removes what killed processes left beside the target: nobody holds a lock on it."""
-    for path in target.parent.iterdir():
-        if path.name.startswith(f".{target.name}.") and path.name.endswith(_PARTIAL):
+def remove_leftovers(folder: Path, name: str) -> None:
+    """Removes what killed processes left half written: nobody holds a lock on it.
+
+    Args:
+        folder: an existing folder, in which sealed directories are written.
+        name: the name of the directory that was being written, or a pattern such as `step-*`.
+    """
+    for path in folder.iterdir():
+        if fnmatch.fnmatchcase(path.name, f".{name}.*{_PARTIAL}"):
             with suppress(FileNotFoundError):
                 lock = _locked(path)
                 if lock is not None:

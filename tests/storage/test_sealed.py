@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from turret.bundle import sealed
-from turret.errors import BundleError
+from turret.errors import BundleError, CheckpointError
+from turret.storage import sealed
+
+TEST = sealed.Format("test", version=1, noun="bundle", error=BundleError)
 
 
 def fill(directory: Path) -> None:
@@ -21,11 +23,11 @@ def fill(directory: Path) -> None:
 
 
 def write(path: Path) -> Path:
-    return sealed.seal(path, format="test", format_version=1, fill=fill)
+    return sealed.seal(path, TEST, fill=fill)
 
 
-def verify(path: Path) -> list[str]:
-    return sealed.problems(path, sealed.read_manifest(path, format="test", newest=1))
+def damages(path: Path) -> list[str]:
+    return sealed.problems(path, sealed.read_manifest(path, TEST))
 
 
 def test_the_manifest_to_the_byte(tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ def test_the_manifest_to_the_byte(tmp_path: Path) -> None:
         b"  }\n"
         b"}\n"
     )
-    assert verify(path) == []
+    assert damages(path) == []
     assert [child.name for child in path.parent.iterdir()] == ["sealed"]
 
 
@@ -79,7 +81,7 @@ def test_each_damage_is_named(
 ) -> None:
     path = write(tmp_path / "sealed")
     damage(path)
-    assert verify(path) == [problem]
+    assert damages(path) == [problem]
 
 
 def test_all_damages_are_named_in_order(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_all_damages_are_named_in_order(tmp_path: Path) -> None:
     (path / "two.bin").unlink()
     (path / "part" / "one.txt").write_text("zwei")
     (path / "extra").touch()
-    assert verify(path) == [
+    assert damages(path) == [
         "extra does not belong to it",
         "part/one.txt is damaged (its SHA-256 is another)",
         "two.bin is missing",
@@ -96,9 +98,9 @@ def test_all_damages_are_named_in_order(tmp_path: Path) -> None:
 
 def test_what_is_no_sealed_directory(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="There is no bundle at"):
-        verify(tmp_path / "nothing")
+        damages(tmp_path / "nothing")
     with pytest.raises(BundleError, match=r"it has no manifest\.json"):
-        verify(tmp_path)
+        damages(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,28 @@ def test_what_is_no_sealed_directory(tmp_path: Path) -> None:
 def test_manifests_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(BundleError, match=message):
-        verify(tmp_path)
+        damages(tmp_path)
+
+
+def test_messages_speak_of_the_kind_of_directory(tmp_path: Path) -> None:
+    checkpoint = sealed.Format("test", version=1, noun="checkpoint", error=CheckpointError)
+    with pytest.raises(CheckpointError, match="There is no checkpoint at"):
+        sealed.verify(tmp_path / "nothing", checkpoint)
+    path = write(tmp_path / "sealed")
+    assert sealed.verify(path, checkpoint).files.keys() == {"part/one.txt", "two.bin"}
+    (path / "two.bin").unlink()
+    with pytest.raises(
+        CheckpointError, match=r"checkpoint at .* two\.bin is missing; three is mis"
+    ):
+        sealed.verify(path, checkpoint, required=["three"])
+
+
+def test_leftovers_are_removed_by_name_or_pattern(tmp_path: Path) -> None:
+    for name in (".one.0f.partial", ".two.0f.partial", ".three.0f.partial", "four"):
+        (tmp_path / name).mkdir()
+    sealed.remove_leftovers(tmp_path, "one")
+    sealed.remove_leftovers(tmp_path, "t*")
+    assert [path.name for path in tmp_path.iterdir()] == ["four"]
 
 
 def test_only_its_own_kind_is_replaced(tmp_path: Path) -> None:
@@ -143,7 +166,7 @@ def test_only_its_own_kind_is_replaced(tmp_path: Path) -> None:
 
 
 def test_an_empty_directory_is_filled(tmp_path: Path) -> None:
-    assert verify(write(tmp_path)) == []
+    assert damages(write(tmp_path)) == []
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
@@ -151,11 +174,11 @@ def test_its_own_kind_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
 ) -> None:
     if not can_exchange:
-        monkeypatch.setattr("turret.bundle.sealed._exchange", lambda one, other: False)
+        monkeypatch.setattr("turret.storage.sealed._exchange", lambda one, other: False)
     path = write(tmp_path / "sealed")
     (path / "two.bin").unlink()
     before = sealed.identity(path)
-    assert verify(write(path)) == []
+    assert damages(write(path)) == []
     assert sealed.identity(path) != before
     assert [child.name for child in tmp_path.iterdir()] == ["sealed"]
 
@@ -172,21 +195,23 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("disk full")
 
     with pytest.raises(RuntimeError, match="disk full"):
-        sealed.seal(tmp_path / "sealed", format="test", format_version=1, fill=fail)
+        sealed.seal(tmp_path / "sealed", TEST, fill=fail)
     assert list(tmp_path.iterdir()) == []
 
 
 ENDLESS = """
 import sys, time
 from pathlib import Path
-from turret.bundle import sealed
+from turret.errors import BundleError
+from turret.storage import sealed
+TEST = sealed.Format("test", version=1, noun="bundle", error=BundleError)
 number = 0
 def fill(directory):
     for part in range(8):
         (directory / f"{part}.txt").write_text(f"{number} " * 20_000)
 while True:
     print(time.monotonic(), flush=True)
-    sealed.seal(Path(sys.argv[1]), format="test", format_version=1, fill=fill)
+    sealed.seal(Path(sys.argv[1]), TEST, fill=fill)
     number += 1
 """
 
@@ -210,11 +235,11 @@ def test_killed_at_any_moment_it_is_whole_or_not_there(tmp_path: Path, first: bo
         process.communicate()
         assert first or path.exists()
         if path.exists():
-            assert verify(path) == []
+            assert damages(path) == []
             texts = {child.read_text() for child in path.glob("*.txt")}
             assert len(texts) == 1
             assert first or int(texts.pop().split()[0]) >= 1
         assert len([child for child in tmp_path.iterdir() if child != path]) <= 1
     write(path)
-    assert verify(path) == []
+    assert damages(path) == []
     assert [child.name for child in tmp_path.iterdir()] == ["sealed"]

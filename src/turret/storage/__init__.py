@@ -1,0 +1,1 @@
+"""Storage: directories that are whole or not there, and the kinds of file in them."""
