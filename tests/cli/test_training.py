@@ -25,6 +25,9 @@ def test_training_writes_a_bundle_and_prints_the_report(world: World) -> None:
     assert "\x1b" not in world.training.out + world.training.err
     assert "Bundle: " in world.training.err
     assert "Bundle: " not in world.training.out
+    notes = [line for line in world.training.err.splitlines() if line.startswith("Note: ")]
+    assert "Note: Split random, seed 42: 2,400 training, 600 test interactions" in notes
+    assert notes[-1].endswith("occur in both the training and the test part")
 
 
 def test_each_step_and_epoch_is_a_line_beside_the_bundle(world: World) -> None:

@@ -164,6 +164,8 @@ def train(
         chosen = toml.override(chosen, changes(settings))
     target = output or Path("runs") / Path(recipe).stem
     outcome = train_with_progress(chosen, target)
+    for note in (*outcome.split.train.notes, *outcome.split.notes):
+        say(f"Note: {note}")
     if as_json:
         json_value({"bundle": str(outcome.bundle), "report": outcome.report.to_dict()})
     else:
