@@ -4,15 +4,17 @@ All vectors hold small whole numbers, so inner products are exact in float32 and
 answer is known to the bit. `oracle` is the slow reference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from turret.errors import CandidateIndexError, QueryError
 from turret.index import registry
-from turret.index.base import Hits, Index
+from turret.index.base import Index
+from turret.index.hits import Hits
 
 
 def whole_numbers(rows: int, dim: int, *, seed: int, high: int = 999) -> np.ndarray:
@@ -55,17 +57,23 @@ def assert_hits(hits: Hits, rows: list[list[int]], scores: list[list[float]], k:
     assert hits.counts.dtype == np.int64
 
 
-class IndexContract:
-    """Tests for one kind of index. `size` candidates are enough for its interesting regime."""
+class IndexCase:
+    """One kind of index. `size` candidates are enough for its interesting regime."""
 
     kind: str
     is_exact: bool
     size: int = 300
     dim: int = 8
 
+    parameters: Mapping[str, int | float | str] = {}
+    """How it is built of `size` candidates or more; fewer are left to the kind."""
+
     @classmethod
-    def build(cls, ids: Sequence[str], vectors: np.ndarray) -> Index:
-        return registry.build(cls.kind, ids, vectors)
+    def build(
+        cls, ids: Sequence[str], vectors: np.ndarray, columns: pl.DataFrame | None = None
+    ) -> Index:
+        parameters = cls.parameters if len(ids) >= cls.size else {}
+        return registry.build(cls.kind, ids, vectors, columns=columns, **parameters)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -81,6 +89,10 @@ class IndexContract:
     @classmethod
     def queries(cls) -> np.ndarray:
         return whole_numbers(5, cls.dim, seed=2)
+
+
+class IndexContract(IndexCase):
+    """Tests for one kind of index."""
 
     def test_says_what_it_is(self, index: Index, vectors: np.ndarray) -> None:
         assert (index.kind, index.is_exact) == (self.kind, self.is_exact)

@@ -11,7 +11,7 @@ from turret.errors import EvaluationError
 from turret.evaluation.measure import Views, measure
 from turret.evaluation.retrieved import measure_index
 from turret.index import registry
-from turret.index.base import RowHits
+from turret.index.hits import RowHits
 
 NAMES = CANDIDATES["item"].to_list()
 

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from turret.errors import CandidateIndexError, QueryError
-from turret.index.base import Candidates, RowHits, check_search
+from turret.index.base import check_search
+from turret.index.candidates import Candidates
+from turret.index.hits import RowHits
 
 
 def test_candidates_keep_what_they_are_given() -> None:

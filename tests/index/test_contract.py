@@ -1,56 +1,69 @@
-"""The contract, on every kind of index and on its partitioned form."""
+"""The contracts, on every kind of index and in each of its forms."""
 
-from collections.abc import Sequence
-
-import numpy as np
+from contracts.filter_contract import FilterContract
 from contracts.index_contract import IndexContract
 
-from turret.index import registry
-from turret.index.base import Index
+
+class _Contract(IndexContract, FilterContract):
+    """Both."""
 
 
-class TestExact(IndexContract):
+class TestExact(_Contract):
     kind = "exact"
     is_exact = True
 
 
-class TestScann(IndexContract):
+class TestExactInt8(_Contract):
+    """Codes are read for single queries, and the few that they leave are scored."""
+
+    kind = "exact"
+    is_exact = True
+    size = 1500
+    parameters = {"storage": "int8"}
+
+
+class TestExactFloat16(_Contract):
+    kind = "exact"
+    is_exact = True
+    size = 1500
+    parameters = {"storage": "float16"}
+
+
+class TestScann(_Contract):
     kind = "scann"
     is_exact = False
 
 
-class TestFaiss(IndexContract):
+class TestFaiss(_Contract):
     kind = "faiss"
     is_exact = False
 
 
-class TestScannPartitioned(IndexContract):
+class TestScannPartitioned(_Contract):
     """Every partition is looked into and every candidate reordered: as good as exact."""
 
     kind = "scann"
     is_exact = False
     size = 1500
     settles_ties = False
-
-    @classmethod
-    def build(cls, ids: Sequence[str], vectors: np.ndarray) -> Index:
-        if len(ids) < cls.size:
-            return registry.build(cls.kind, ids, vectors)
-        return registry.build(
-            cls.kind, ids, vectors, leaves=20, leaves_to_search=20, reorder=cls.size
-        )
+    parameters = {"leaves": 20, "leaves_to_search": 20, "reorder": 1500}
 
 
-class TestFaissPartitioned(IndexContract):
+class TestFaissPartitioned(_Contract):
     """Every list is looked into: as good as exact."""
 
     kind = "faiss"
     is_exact = False
     size = 1500
     settles_ties = False
+    parameters = {"lists": 20, "lists_to_search": 20}
 
-    @classmethod
-    def build(cls, ids: Sequence[str], vectors: np.ndarray) -> Index:
-        if len(ids) < cls.size:
-            return registry.build(cls.kind, ids, vectors)
-        return registry.build(cls.kind, ids, vectors, lists=20, lists_to_search=20)
+
+class TestFaissGraph(_Contract):
+    """Every candidate is kept in sight: as good as exact."""
+
+    kind = "faiss"
+    is_exact = False
+    size = 1500
+    settles_ties = False
+    parameters = {"links": 32, "breadth": 1500}

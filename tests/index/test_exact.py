@@ -38,7 +38,8 @@ def test_the_description_is_readable(tmp_path: Path) -> None:
     index.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["index.json"]
     assert (tmp_path / "index.json").read_text() == (
-        '{\n  "kind": "exact",\n  "size": 2,\n  "dim": 2,\n  "parameters": {}\n}\n'
+        '{\n  "kind": "exact",\n  "size": 2,\n  "dim": 2,'
+        '\n  "parameters": {\n    "storage": "float32"\n  }\n}\n'
     )
     (tmp_path / "index.json").write_text('{"kind": "exact", "size": 2}')
     with pytest.raises(CandidateIndexError, match="missing required field `dim`"):

@@ -15,13 +15,15 @@ def test_settings_are_kept(tmp_path: Path) -> None:
     registry.build("faiss", IDS, VECTORS, lists=10, lists_to_search=3).save(tmp_path)
     index = registry.load(tmp_path, IDS, VECTORS)
     assert isinstance(index, FaissIndex)
-    assert index.parameters == FaissParameters(lists=10, lists_to_search=3)
+    assert index.parameters == FaissParameters(
+        lists=10, lists_to_search=3, links=0, breadth_of_build=200, breadth=200
+    )
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     registry.build("faiss", IDS, VECTORS, lists=10).save(tmp_path)
-    (tmp_path / "lists.faiss").write_bytes(b"no lists")
-    with pytest.raises(CandidateIndexError, match=r"FAISS cannot read .*lists\.faiss"):
+    (tmp_path / "searcher.faiss").write_bytes(b"no lists")
+    with pytest.raises(CandidateIndexError, match=r"FAISS cannot read .*searcher\.faiss"):
         registry.load(tmp_path, IDS, VECTORS)
 
 

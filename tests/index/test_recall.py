@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from turret.index import registry
-from turret.index.base import RowHits
+from turret.index.hits import RowHits
 
 
 def clustered(rows: int, dim: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from contracts.index_contract import oracle, whole_numbers
 
-from turret.index.base import RowHits
+from turret.index.hits import RowHits
 from turret.index.reranking import search_proposed
 
 SIZE = 5000

@@ -33,7 +33,7 @@ def test_settings_are_kept(copied: Path) -> None:
         leaves=10,
         leaves_to_search=3,
         reorder=1000,
-        dimensions_per_block=2,
+        dimensions_per_block=1,
         threshold=0.2,
         training_sample=100_000,
     )
@@ -85,7 +85,7 @@ def test_a_file_that_scann_cannot_read_is_an_error_of_ours(copied: Path) -> None
 )
 def test_an_impossible_setting_is_refused(setting: dict[str, int | float], message: str) -> None:
     with pytest.raises(CandidateIndexError, match=message):
-        registry.build("scann", IDS, VECTORS, **setting)
+        registry.build("scann", IDS, VECTORS, columns=None, **setting)
 
 
 def test_the_partitions_searched_follow_their_number() -> None:

@@ -11,7 +11,7 @@ from turret.cli.progress import progress_of
 from turret.errors import QueryError
 
 if TYPE_CHECKING:
-    from turret.index.base import Hits
+    from turret.index.hits import Hits
     from turret.recommender.recommender import Recommender
 
 __all__ = ["add_commands", "recommend", "similar"]

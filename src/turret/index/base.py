@@ -8,200 +8,22 @@ index: an approximate one may miss a candidate but never misstates a score.
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, Integer, Shaped
+from jaxtyping import Float, Float32, Integer, Shaped
 
 from turret.errors import CandidateIndexError, QueryError
+from turret.index.candidates import Candidates
+from turret.index.filters import Filter, filter_of
+from turret.index.hits import Hits, RowHits
 
-__all__ = ["Candidates", "Hits", "Index", "RowHits", "check_search"]
+__all__ = ["Index", "Parameter", "check_search"]
 
-
-class Hits(NamedTuple):
-    """Answers by external id, best first.
-
-    Attributes:
-        ids: `[q, k]` array of objects: `str`, and None behind `counts`.
-        scores: `[q, k]` float32; NaN behind `counts`.
-        counts: `[q]` int64, how many answers each query has; fewer than `k` only when fewer exist.
-    """
-
-    ids: Shaped[np.ndarray, "q k"]
-    scores: Float32[np.ndarray, "q k"]
-    counts: Int64[np.ndarray, " q"]
-
-
-class RowHits(NamedTuple):
-    """Answers by row, best first.
-
-    Attributes:
-        rows: `[q, k]` int64; behind `counts` the number of candidates, which is no row.
-        scores: `[q, k]` float32; NaN behind `counts`.
-        counts: `[q]` int64, how many answers each query has.
-    """
-
-    rows: Int64[np.ndarray, "q k"]
-    scores: Float32[np.ndarray, "q k"]
-    counts: Int64[np.ndarray, " q"]
-
-    @classmethod
-    def empty(cls, *, queries: int, k: int, size: int) -> "RowHits":
-        """Makes room for answers that are filled in afterwards.
-
-        Args:
-            queries: number of queries `q`.
-            k: number of places for each.
-            size: number of candidates, written in every place of `rows`.
-
-        Returns:
-            Arrays that say "no answer" everywhere.
-
-        Example:
-            >>> RowHits.empty(queries=1, k=2, size=7).rows.tolist()
-            [[7, 7]]
-        """
-        return cls(
-            rows=np.full((queries, k), size, dtype=np.int64),
-            scores=np.full((queries, k), np.nan, dtype=np.float32),
-            counts=np.zeros(queries, dtype=np.int64),
-        )
-
-
-class Candidates:
-    """The candidates of an index: distinct ids and one finite vector each, never changed.
-
-    Args:
-        ids: `n` distinct strings; the position of an id is its row.
-        vectors: `[n, d]`, finite; kept as float32, copied only when they are something else.
-
-    Raises:
-        CandidateIndexError: if the numbers differ, an id is not a string or occurs twice, or a
-            vector is not finite.
-
-    Example:
-        >>> candidates = Candidates(["a", "b"], np.eye(2, dtype=np.float32))
-        >>> candidates.rows(["b", "no such id"]).tolist()
-        [1]
-    """
-
-    def __init__(self, ids: Iterable[str], vectors: Float[np.ndarray, "n d"]) -> None:
-        """Check the candidates and keep them."""
-        listed = list(ids)
-        padded = np.empty(len(listed) + 1, dtype=object)
-        padded[:-1] = listed
-        kept = np.ascontiguousarray(vectors, dtype=np.float32).view()
-        kept.flags.writeable = False
-        _check_candidates(listed, kept)
-        # One None behind the last id: a place without an answer then names no candidate.
-        self._padded_ids = padded
-        self._vectors = kept
-
-    def __len__(self) -> int:
-        """Return the number of candidates."""
-        return self._vectors.shape[0]
-
-    @property
-    def ids(self) -> Shaped[np.ndarray, " n"]:
-        """The ids in row order: an `[n]` array of `str` objects."""
-        return self._padded_ids[:-1]
-
-    @property
-    def vectors(self) -> Float32[np.ndarray, "n d"]:
-        """The vectors in row order, `[n, d]`, read-only."""
-        return self._vectors
-
-    @property
-    def dim(self) -> int:
-        """The length of a vector."""
-        return self._vectors.shape[1]
-
-    @cached_property
-    def row_of(self) -> dict[str, int]:
-        """The row of each id."""
-        return {name: row for row, name in enumerate(self.ids)}
-
-    def rows(self, ids: Iterable[str]) -> Int64[np.ndarray, " m"]:
-        """Finds the rows of the ids that exist; the others are passed over.
-
-        Args:
-            ids: external ids.
-
-        Returns:
-            The rows, `[m]`, in the order of `ids`.
-        """
-        found = (self.row_of.get(name) for name in ids)
-        return np.asarray([row for row in found if row is not None], dtype=np.int64)
-
-    def exclusions(
-        self, exclude: Sequence[Collection[str]] | None
-    ) -> list[Int64[np.ndarray, " ..."]] | None:
-        """Turns the excluded ids of each query into rows.
-
-        Args:
-            exclude: a collection of ids for each query. None: nothing is excluded.
-
-        Returns:
-            The rows for each query, or None. An id that is no candidate is passed over: it cannot
-            be an answer anyway.
-
-        Raises:
-            QueryError: if a query's ids are one string instead of a collection of them.
-        """
-        if exclude is None:
-            return None
-        for ids in exclude:
-            if isinstance(ids, str):
-                raise QueryError(
-                    "exclude: the ids of a query are one string",
-                    got=ids,
-                    expected="a list of ids for each query",
-                    fix=f"Write [[{ids!r}]] for one query.",
-                )
-        return [self.rows(ids) for ids in exclude]
-
-    def name(self, hits: RowHits) -> Hits:
-        """Puts ids in the place of rows.
-
-        Args:
-            hits: answers whose rows are rows of these candidates.
-
-        Returns:
-            The same answers by id.
-        """
-        return Hits(ids=self._padded_ids[hits.rows], scores=hits.scores, counts=hits.counts)
-
-
-def _check_candidates(ids: Sequence[object], vectors: Float32[np.ndarray, "n d"]) -> None:
-    if vectors.ndim != 2 or vectors.shape[0] != len(ids):
-        raise CandidateIndexError(
-            "ids and vectors of the candidates do not fit together",
-            got=f"{len(ids)} ids and vectors of shape {vectors.shape}",
-            expected="a matrix with one row for each id",
-        )
-    for row, name in enumerate(ids):
-        if not isinstance(name, str):
-            raise CandidateIndexError(
-                f"the candidate id in row {row} is not a string",
-                got=name,
-                fix="Write every id as text before building the index.",
-            )
-    if len(set(ids)) != len(ids):
-        twice = next(name for name, count in Counter(ids).items() if count > 1)
-        raise CandidateIndexError("a candidate id occurs twice", got=twice, expected="distinct ids")
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        row = int(np.flatnonzero(~finite)[0])
-        raise CandidateIndexError(
-            f"{int((~finite).sum())} candidate vectors are not finite, first in row {row}",
-            got=ids[row],
-            expected="finite numbers",
-            fix="Look for a training that diverged: its loss is not finite either.",
-        )
+Parameter = int | float | str
+"""The value of a setting of an index."""
 
 
 def check_search(
@@ -277,7 +99,7 @@ class Index(ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, candidates: Candidates, **parameters: int | float) -> "Index":
+    def build(cls, candidates: Candidates, **parameters: Parameter) -> "Index":
         """Builds an index.
 
         Args:
@@ -325,6 +147,7 @@ class Index(ABC):
         k: int,
         *,
         exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None = None,
+        among: Filter | None = None,
     ) -> RowHits:
         """Finds the best candidates by row.
 
@@ -332,9 +155,11 @@ class Index(ABC):
             queries: query vectors, `[q, d]`.
             k: the number of answers for each query, at least 1.
             exclude_rows: for each query the rows that may not be answers; None excludes nothing.
+            among: the rows that may be answers, for all queries; None: all.
 
         Returns:
-            The answers: `min(k, n - excluded)` of them for each query, in every kind of index.
+            The answers: `k` of them for each query, or as many as may be answers when these are
+            fewer, in every kind of index.
 
         Raises:
             QueryError: if `k`, a vector or the exclusions cannot be used.
@@ -347,6 +172,9 @@ class Index(ABC):
         k: int,
         *,
         exclude: Sequence[Collection[str]] | None = None,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+        where: str | None = None,
     ) -> Hits:
         """Finds the best candidates by id.
 
@@ -355,16 +183,23 @@ class Index(ABC):
             k: the number of answers for each query, at least 1. When it is larger than the number
                 of candidates left, the places behind `counts` hold None and NaN.
             exclude: for each query the ids that may not be answers; unknown ids are passed over.
+            allow: ids that may be answers of any query; unknown ids are passed over. None: all.
+            deny: ids that may not be answers of any query; unknown ids are passed over.
+            where: a condition on the candidates' columns, such as `"year >= 1990"`, that answers
+                fulfil; see `turret.data.conditions.fulfilled`.
 
         Returns:
-            The answers, best first, ties by smallest row.
+            The answers, best first, ties by smallest row: `k` of them wherever `k` candidates may
+            be answers.
 
         Raises:
-            QueryError: if `k`, a vector or the exclusions cannot be used.
+            QueryError: if `k`, a vector, the exclusions or a filter cannot be used.
             CandidateIndexError: if the vectors have the wrong length.
         """
         rows = self.candidates.exclusions(exclude)
-        return self.candidates.name(self.search_rows(queries, k, exclude_rows=rows))
+        among = filter_of(self.candidates, allow=allow, deny=deny, where=where)
+        hits = self.search_rows(queries, k, exclude_rows=rows, among=among)
+        return self.candidates.name(hits)
 
     def __len__(self) -> int:
         """Return the number of candidates."""

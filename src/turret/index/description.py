@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 
 from turret.errors import CandidateIndexError
-from turret.index.base import Candidates
+from turret.index.base import Parameter
+from turret.index.candidates import Candidates
 
 __all__ = ["Description", "peek_kind", "read_description", "write_description"]
 
@@ -25,11 +26,11 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     kind: str
     size: int
     dim: int
-    parameters: dict[str, int | float]
+    parameters: dict[str, Parameter]
 
 
 def write_description(
-    directory: Path, *, kind: str, candidates: Candidates, parameters: dict[str, int | float]
+    directory: Path, *, kind: str, candidates: Candidates, parameters: dict[str, Parameter]
 ) -> None:
     """Writes `index.json`.
 

@@ -1,23 +1,33 @@
-"""Brute force: every inner product is computed, so the answer is the true one.
+"""Brute force: every candidate is considered, so the answer is the true one.
 
 This is the oracle that approximate indexes are measured against, and what they fall back on.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+import msgspec
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Integer
 
 from turret.errors import CandidateIndexError
-from turret.index.base import Candidates, Index, RowHits, check_search
+from turret.index.base import Index, Parameter, check_search
+from turret.index.candidates import Candidates
+from turret.index.codes import Codes, kth_largest_at_least
 from turret.index.description import read_description, write_description
+from turret.index.filters import Filter
+from turret.index.hits import RowHits
+from turret.index.parameters import with_overrides
 
-__all__ = ["ExactIndex", "best_rows", "search_exactly"]
+__all__ = ["ExactIndex", "ExactParameters", "best_rows", "search_exactly"]
 
 # Scores of one block of queries: at most 64 MiB of float32, and at least one query.
 _BLOCK_SCORES = 16 * 1024 * 1024
+# From so many queries on, one matrix product is faster than reading the codes for each.
+_TOGETHER_FROM = 4
+# Of fewer than one in so many rows, the vectors are gathered instead of all being scored.
+_GATHERED_BELOW = 4
 
 
 def best_rows(scores: Float32[np.ndarray, " n"], k: int) -> Int64[np.ndarray, " m"]:
@@ -37,8 +47,11 @@ def best_rows(scores: Float32[np.ndarray, " n"], k: int) -> Int64[np.ndarray, " 
     n = scores.shape[0]
     if k >= n:
         return np.argsort(-scores, kind="stable")
-    last = np.partition(scores, n - k)[n - k]
-    rows = np.flatnonzero(scores >= last)
+    near = np.flatnonzero(scores >= kth_largest_at_least(scores, k))
+    scores_near = scores[near]
+    m = near.shape[0]
+    last = np.partition(scores_near, m - k)[m - k]
+    rows = near[scores_near >= last]
     if rows.shape[0] > k:
         # More rows tie for the last places than there are places: the smallest ones get them.
         tied = scores[rows] == last
@@ -53,6 +66,7 @@ def search_exactly(
     k: int,
     *,
     exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None = None,
+    among: Filter | None = None,
 ) -> RowHits:
     """Scores every candidate for every query, a block of queries at a time.
 
@@ -61,6 +75,7 @@ def search_exactly(
         queries: query vectors, `[q, d]`.
         k: how many answers for each query.
         exclude_rows: for each query the rows that may not be answers.
+        among: the rows that may be answers; None: all.
 
     Returns:
         The true best, ties by smallest row.
@@ -72,31 +87,50 @@ def search_exactly(
     """
     n = vectors.shape[0]
     hits = RowHits.empty(queries=queries.shape[0], k=k, size=n)
-    block = max(1, _BLOCK_SCORES // max(n, 1))
+    gathered = among is not None and among.count * _GATHERED_BELOW < n
+    inside = np.empty(0, dtype=np.int64) if among is None else among.rows
+    if gathered:
+        vectors = vectors[inside]
+    block = max(1, _BLOCK_SCORES // max(vectors.shape[0], 1))
     for start in range(0, queries.shape[0], block):
         scores = queries[start : start + block] @ vectors.T
         for offset, row_scores in enumerate(scores):
             query = start + offset
             excluded = None if exclude_rows is None else exclude_rows[query]
-            if excluded is None or excluded.shape[0] == 0:
-                rows = best_rows(row_scores, k)
-            else:
-                allowed = np.ones(n, dtype=bool)
+            left = None if among is None else inside
+            if excluded is not None and excluded.shape[0] > 0:
+                allowed = np.ones(n, dtype=bool) if among is None else among.mask.copy()
                 allowed[excluded] = False
+                if gathered:
+                    row_scores = row_scores[allowed[inside]]
                 left = np.flatnonzero(allowed)
-                rows = left[best_rows(row_scores[left], k)]
-            found = rows.shape[0]
-            hits.rows[query, :found] = rows
-            hits.scores[query, :found] = row_scores[rows]
+            if left is not None and not gathered:
+                row_scores = row_scores[left]
+            best = best_rows(row_scores, k)
+            found = best.shape[0]
+            hits.rows[query, :found] = best if left is None else left[best]
+            hits.scores[query, :found] = row_scores[best]
             hits.counts[query] = found
     return hits
 
 
+class ExactParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of an exact index.
+
+    Attributes:
+        storage: `float16` and `int8` keep a copy of the vectors in two bytes or one byte a number,
+            which a search of few queries reads instead of the vectors. The answers are the same.
+    """
+
+    storage: Literal["float32", "float16", "int8"] = "float32"
+
+
 class ExactIndex(Index):
-    """An index that computes every inner product.
+    """An index that always finds the true best.
 
     Args:
         candidates: what it searches.
+        codes: the vectors in fewer bytes, for a faster search of few queries.
 
     Example:
         >>> index = ExactIndex(Candidates(["a", "b"], np.eye(2, dtype=np.float32)))
@@ -107,28 +141,51 @@ class ExactIndex(Index):
     kind: ClassVar[str] = "exact"
     is_exact: ClassVar[bool] = True
 
-    def __init__(self, candidates: Candidates) -> None:
-        """Keep the candidates: there is nothing to prepare."""
+    def __init__(self, candidates: Candidates, *, codes: Codes | None = None) -> None:
+        """Keep the parts."""
         self.candidates = candidates
+        self.parameters = (
+            ExactParameters()
+            if codes is None
+            else with_overrides(ExactParameters(), {"storage": codes.storage})
+        )
+        self._codes = codes
 
     @classmethod
-    def build(cls, candidates: Candidates, **parameters: int | float) -> "ExactIndex":
-        """Builds the index; it has no parameters. See `Index.build`."""
-        if parameters:
-            raise CandidateIndexError(
-                "an exact index has no parameters", got=sorted(parameters), fix="Leave them out."
-            )
-        return cls(candidates)
+    def build(cls, candidates: Candidates, **parameters: Parameter) -> "ExactIndex":
+        """Builds the index; parameters are those of `ExactParameters`. See `Index.build`."""
+        storage = with_overrides(ExactParameters(), parameters).storage
+        if storage == "float32":
+            return cls(candidates)
+        return cls(candidates, codes=Codes.of(candidates.vectors, storage))
 
     @classmethod
     def load(cls, directory: Path, candidates: Candidates) -> "ExactIndex":
-        """Reads what `save` wrote. See `Index.load`."""
-        read_description(directory, kind=cls.kind, candidates=candidates)
-        return cls(candidates)
+        """Reads what `save` wrote; codes stay on the disk until they are read. See `Index.load`."""
+        description = read_description(directory, kind=cls.kind, candidates=candidates)
+        settings = with_overrides(ExactParameters(), description.parameters)
+        if settings.storage == "float32":
+            return cls(candidates)
+        codes = Codes.load(directory)
+        if (codes.values.shape, codes.storage) != (candidates.vectors.shape, settings.storage):
+            raise CandidateIndexError(
+                f"the codes in {directory} belong to other candidates",
+                got=f"{codes.storage}{list(codes.values.shape)}",
+                expected=f"{settings.storage}{list(candidates.vectors.shape)}",
+                fix="Build the index again.",
+            )
+        return cls(candidates, codes=codes)
 
     def save(self, directory: Path) -> None:
-        """Writes the description; the candidates are all there is. See `Index.save`."""
-        write_description(directory, kind=self.kind, candidates=self.candidates, parameters={})
+        """Writes the description and the codes. See `Index.save`."""
+        write_description(
+            directory,
+            kind=self.kind,
+            candidates=self.candidates,
+            parameters=msgspec.structs.asdict(self.parameters),
+        )
+        if self._codes is not None:
+            self._codes.save(directory)
 
     def search_rows(
         self,
@@ -136,7 +193,49 @@ class ExactIndex(Index):
         k: int,
         *,
         exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None = None,
+        among: Filter | None = None,
     ) -> RowHits:
         """Finds the true best candidates by row. See `Index.search_rows`."""
         checked = check_search(queries, dim=self.dim, k=k, exclude=exclude_rows)
-        return search_exactly(self.vectors, checked, k, exclude_rows=exclude_rows)
+        size = len(self) if among is None else among.count
+        few = among is not None and size * _GATHERED_BELOW < len(self)
+        if self._codes is None or few or checked.shape[0] >= _TOGETHER_FROM:
+            return search_exactly(self.vectors, checked, k, exclude_rows=exclude_rows, among=among)
+        hits = RowHits.empty(queries=checked.shape[0], k=k, size=len(self))
+        for number, query in enumerate(checked):
+            excluded = None if exclude_rows is None else exclude_rows[number]
+            found = self._by_codes(query[None], k, excluded=excluded, among=among)
+            for whole, part in zip(hits, found, strict=True):
+                whole[number] = part[0]
+        return hits
+
+    def _by_codes(
+        self,
+        query: Float32[np.ndarray, "1 d"],
+        k: int,
+        *,
+        excluded: Integer[np.ndarray, " ..."] | None,
+        among: Filter | None,
+    ) -> RowHits:
+        """Scores what the codes leave of the candidates."""
+        assert self._codes is not None
+        out = np.unique(np.empty(0, dtype=np.int64) if excluded is None else excluded)
+        places = k + out.shape[0]
+        size = len(self) if among is None else among.count
+        if places * _GATHERED_BELOW < size:
+            rows = self._codes.contenders(
+                query[0], places, mask=None if among is None else among.mask
+            )
+            rows = rows[~np.isin(rows, out)]
+            if rows.shape[0] * _GATHERED_BELOW < size:
+                hits = search_exactly(self.vectors[rows], query, k)
+                beyond = np.arange(k) >= hits.counts[:, None]
+                named = np.where(beyond, len(self), rows[np.where(beyond, 0, hits.rows)])
+                return hits._replace(rows=named)
+        return search_exactly(
+            self.vectors,
+            query,
+            k,
+            exclude_rows=None if excluded is None else [excluded],
+            among=among,
+        )

@@ -1,62 +1,88 @@
 """Approximate search with the FAISS library, for machines that ScaNN has no wheel for.
 
 Below 20,000 candidates FAISS scores them all. Above, it divides the candidates into about sqrt(n)
-lists and scores those in the lists nearest to the query. The answers are scored again here, so
-that scores are true inner products and ties go to the smallest row.
+lists and scores those in the lists nearest to the query; or, where `links` is given, it walks a
+graph in which each candidate is linked to others near to it (HNSW). The answers are scored again
+here, so that scores are true inner products and ties go to the smallest row.
 
-Reference: Douze et al., "The Faiss library", 2024, https://arxiv.org/abs/2401.08281
+Reference: Douze et al., "The Faiss library", 2024, https://arxiv.org/abs/2401.08281; Malkov and
+Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
+Small World graphs", 2016, https://arxiv.org/abs/1603.09320
 """
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import msgspec
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64, Integer
+from jaxtyping import Bool, Float32, Int64
+from msgspec import Meta
 
 from turret.errors import CandidateIndexError, MissingPartError
-from turret.index.base import Candidates, Index, RowHits, check_search
-from turret.index.description import read_description, write_description
-from turret.index.parameters import with_overrides
-from turret.index.reranking import search_proposed
+from turret.index.base import Parameter
+from turret.index.candidates import Candidates
+from turret.index.parameters import whole_number
+from turret.index.proposing import BRUTE_FORCE_BELOW, ProposingIndex, ProposingParameters
 
 __all__ = ["FaissIndex", "FaissParameters"]
 
-_BRUTE_FORCE_BELOW = 20_000
-_FILE = "lists.faiss"
+_FILE = "searcher.faiss"
 
 
-class FaissParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of a FAISS index.
+class FaissParameters(ProposingParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of a FAISS index; without lists and links every candidate is scored.
 
     Attributes:
-        lists: number of inverted lists; 0 means none, and every candidate is scored.
+        lists: number of inverted lists; 0 means none.
         lists_to_search: lists that a search looks into.
+        links: links of a candidate in the graph; 0 means that there is no graph. A graph finds
+            more in the same time, and takes many times as long to build.
+        breadth_of_build: candidates kept in sight while the graph is built.
+        breadth: candidates kept in sight while the graph is searched.
     """
 
-    lists: Annotated[int, msgspec.Meta(ge=0)]
-    lists_to_search: Annotated[int, msgspec.Meta(ge=0)]
+    SEARCH: ClassVar[tuple[str, ...]] = ("lists_to_search", "breadth")
+
+    lists: Annotated[int, Meta(ge=0)]
+    lists_to_search: Annotated[int, Meta(ge=0)]
+    links: Annotated[int, Meta(ge=0)]
+    breadth_of_build: Annotated[int, Meta(ge=1)]
+    breadth: Annotated[int, Meta(ge=1)]
 
     @classmethod
-    def suited_to(cls, size: int, *, lists: int | float | None = None) -> "FaissParameters":
-        """Chooses settings for a number of candidates.
+    def suited_to(
+        cls, size: int, dim: int, *, given: dict[str, Parameter] | None = None
+    ) -> "FaissParameters":
+        """Chooses settings that find at least 95 of the best 100 in clustered vectors.
 
         Args:
             size: number of candidates.
-            lists: the number of lists, when it is given.
+            dim: length of a vector; no setting depends on it.
+            given: settings that are decided already; with `links` there are no lists.
 
         Returns:
-            Settings that find at least 95 of the best 100 in 50,000 clustered vectors.
+            All settings.
 
         Example:
-            >>> FaissParameters.suited_to(1682).lists, FaissParameters.suited_to(40_000).lists
-            (0, 200)
+            >>> FaissParameters.suited_to(1682, 32).lists
+            0
+            >>> FaissParameters.suited_to(40_000, 32).lists
+            200
         """
-        suited = 0 if size < _BRUTE_FORCE_BELOW else round(size**0.5)
-        number = suited if lists is None else math.ceil(lists)
-        return cls(lists=number, lists_to_search=-(-number // 6))
+        links = whole_number(given, "links", 0)
+        suited = 0 if size < BRUTE_FORCE_BELOW or links > 0 else round(size**0.5)
+        number = whole_number(given, "lists", suited)
+        return cls(
+            lists=number,
+            lists_to_search=-(-number // 6),
+            links=links,
+            breadth_of_build=200,
+            breadth=200,
+        )
+
+    @property
+    def divides(self) -> bool:
+        """Whether there are lists or a graph."""
+        return self.lists > 0 or self.links > 0
 
 
 def _import_faiss() -> Any:  # the library has no types
@@ -67,37 +93,27 @@ def _import_faiss() -> Any:  # the library has no types
     return faiss
 
 
-class FaissIndex(Index):
-    """An index searched by FAISS. Made by `build` or `load`.
-
-    Args:
-        candidates: what it searches.
-        parameters: the settings it was built with.
-        searcher: FAISS' own index over the same vectors.
-    """
+class FaissIndex(ProposingIndex):
+    """An index searched by FAISS. Made by `build` or `load`."""
 
     kind: ClassVar[str] = "faiss"
-    is_exact: ClassVar[bool] = False
-
-    def __init__(
-        self, candidates: Candidates, *, parameters: FaissParameters, searcher: Any
-    ) -> None:
-        """Keep the parts."""
-        self.candidates = candidates
-        self.parameters = parameters
-        self._searcher = searcher
+    parameters_type: ClassVar[type[ProposingParameters]] = FaissParameters
+    parameters: FaissParameters
 
     @classmethod
-    def build(cls, candidates: Candidates, **parameters: int | float) -> "FaissIndex":
-        """Builds the index; parameters are those of `FaissParameters`. See `Index.build`."""
-        suited = FaissParameters.suited_to(len(candidates), lists=parameters.get("lists"))
-        settings = with_overrides(suited, parameters)
-        faiss = _import_faiss()
-        searcher = faiss.IndexFlatIP(candidates.dim)
-        if settings.lists > 0:
-            searcher = faiss.IndexIVFFlat(
-                searcher, candidates.dim, settings.lists, faiss.METRIC_INNER_PRODUCT
+    def _make(cls, candidates: Candidates, settings: FaissParameters) -> Any:
+        if settings.lists > 0 and settings.links > 0:
+            raise CandidateIndexError(
+                "FAISS divides into lists or links a graph, not both", got=settings
             )
+        faiss = _import_faiss()
+        product = faiss.METRIC_INNER_PRODUCT
+        searcher = faiss.IndexFlatIP(candidates.dim)
+        if settings.links > 0:
+            searcher = faiss.IndexHNSWFlat(candidates.dim, settings.links, product)
+            searcher.hnsw.efConstruction = settings.breadth_of_build
+        elif settings.lists > 0:
+            searcher = faiss.IndexIVFFlat(searcher, candidates.dim, settings.lists, product)
             try:
                 searcher.train(candidates.vectors)
             except RuntimeError as error:
@@ -107,76 +123,37 @@ class FaissIndex(Index):
                     expected=f"at most {len(candidates)}",
                 ) from error
         searcher.add(candidates.vectors)
-        return cls(candidates, parameters=settings, searcher=searcher)
+        return searcher
 
     @classmethod
-    def load(cls, directory: Path, candidates: Candidates) -> "FaissIndex":
-        """Reads what `save` wrote. See `Index.load`."""
-        description = read_description(directory, kind=cls.kind, candidates=candidates)
-        settings = with_overrides(
-            FaissParameters.suited_to(len(candidates)), description.parameters
-        )
-        if settings.lists == 0:
-            # Scoring every candidate needs nothing but the vectors.
-            return cls.build(candidates, **description.parameters)
-        faiss = _import_faiss()
+    def _read(cls, directory: Path) -> tuple[Any, int]:
         path = directory / _FILE
         try:
-            searcher = faiss.read_index(str(path))
+            searcher = _import_faiss().read_index(str(path))
         except RuntimeError as error:
             raise CandidateIndexError(
                 f"FAISS cannot read {path}", fix="Build the index again."
             ) from error
-        if (searcher.ntotal, searcher.d) != (len(candidates), candidates.dim):
-            raise CandidateIndexError(
-                f"{path} belongs to other candidates",
-                got=f"{searcher.ntotal} vectors of length {searcher.d}",
-                expected=f"{len(candidates)} of length {candidates.dim}",
-                fix="Build the index again.",
-            )
-        return cls(candidates, parameters=settings, searcher=searcher)
+        return searcher, searcher.ntotal
 
-    def save(self, directory: Path) -> None:
-        """Writes the description and the inverted lists. See `Index.save`."""
-        write_description(
-            directory,
-            kind=self.kind,
-            candidates=self.candidates,
-            parameters=msgspec.structs.asdict(self.parameters),
-        )
-        if self.parameters.lists > 0:
-            _import_faiss().write_index(self._searcher, str(directory / _FILE))
-
-    def search_rows(
-        self,
-        queries: Float[np.ndarray, "q d"],
-        k: int,
-        *,
-        exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None = None,
-    ) -> RowHits:
-        """Finds good candidates by row. See `Index.search_rows`."""
-        checked = check_search(queries, dim=self.dim, k=k, exclude=exclude_rows)
-        return search_proposed(
-            self.vectors,
-            checked,
-            k,
-            propose=self._propose,
-            exclude_rows=exclude_rows,
-            settle_ties=self.parameters.lists == 0,
-        )
+    def _write(self, directory: Path) -> None:
+        _import_faiss().write_index(self._searcher, str(directory / _FILE))
 
     def _propose(
         self, queries: Float32[np.ndarray, "q d"], places: int
     ) -> tuple[Int64[np.ndarray, "q p"], Bool[np.ndarray, "q p"]]:
         settings = self.parameters
-        if settings.lists == 0:
+        if not settings.divides:
             _, rows = self._searcher.search(queries, places)
+        elif settings.links > 0:
+            breadth = max(settings.breadth, places)
+            chosen = _import_faiss().SearchParametersHNSW(efSearch=breadth)
+            _, rows = self._searcher.search(queries, places, params=chosen)
         else:
-            faiss = _import_faiss()
             # Lists are of unequal length: four times as many candidates as are asked for.
             share = -(-4 * places * settings.lists // len(self))
             lists = min(settings.lists, max(settings.lists_to_search, share))
-            chosen = faiss.SearchParametersIVF(nprobe=lists)
+            chosen = _import_faiss().SearchParametersIVF(nprobe=lists)
             _, rows = self._searcher.search(queries, places, params=chosen)
         # A place that FAISS could not fill holds -1.
         return rows, rows >= 0

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 
 from turret.errors import CandidateIndexError
-from turret.index.base import Candidates, Index
+from turret.index.base import Index, Parameter
+from turret.index.candidates import Candidates
 from turret.index.description import peek_kind
 from turret.index.exact import ExactIndex
 
@@ -55,7 +57,12 @@ def _class_of(kind: str) -> type[Index]:
 
 
 def build(
-    kind: str, ids: Iterable[str], vectors: Float[np.ndarray, "n d"], **parameters: int | float
+    kind: str,
+    ids: Iterable[str],
+    vectors: Float[np.ndarray, "n d"],
+    *,
+    columns: pl.DataFrame | None = None,
+    **parameters: Parameter,
 ) -> Index:
     """Builds an index of a kind.
 
@@ -63,6 +70,7 @@ def build(
         kind: a name out of `kinds()`.
         ids: `n` distinct candidate ids.
         vectors: their vectors, `[n, d]`.
+        columns: what is known of each candidate, for filters to read.
         **parameters: settings of the kind, by name; those left out follow from `n` and `d`.
 
     Returns:
@@ -77,16 +85,24 @@ def build(
         >>> index.search(np.float32([[0, 1]]), 1).ids.tolist()
         [['b']]
     """
-    return _class_of(kind).build(Candidates(ids, vectors), **parameters)
+    candidates = Candidates(ids, vectors, columns=columns)
+    return _class_of(kind).build(candidates, **parameters)
 
 
-def load(directory: Path, ids: Iterable[str], vectors: Float[np.ndarray, "n d"]) -> Index:
+def load(
+    directory: Path,
+    ids: Iterable[str],
+    vectors: Float[np.ndarray, "n d"],
+    *,
+    columns: pl.DataFrame | None = None,
+) -> Index:
     """Loads an index of whichever kind a directory holds.
 
     Args:
         directory: a directory that `Index.save` wrote.
         ids: the candidate ids it was built with.
         vectors: their vectors.
+        columns: what is known of each candidate, for filters to read.
 
     Returns:
         An index that answers as the saved one did.
@@ -95,4 +111,5 @@ def load(directory: Path, ids: Iterable[str], vectors: Float[np.ndarray, "n d"])
         CandidateIndexError: if the files are damaged or belong to other candidates.
         MissingPartError: if the kind needs a library that is not installed.
     """
-    return _class_of(peek_kind(directory)).load(directory, Candidates(ids, vectors))
+    candidates = Candidates(ids, vectors, columns=columns)
+    return _class_of(peek_kind(directory)).load(directory, candidates)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, Integer
 
-from turret.index.base import RowHits
 from turret.index.exact import search_exactly
+from turret.index.filters import Filter
+from turret.index.hits import RowHits
 
 __all__ = ["Propose", "search_proposed"]
 
@@ -22,6 +23,9 @@ _Exclusions = Sequence[Integer[np.ndarray, " ..."]]
 _BLOCK_VALUES = 16 * 1024 * 1024
 # Whoever asks for so many, or for a quarter of the candidates, is served sooner by brute force.
 _MANY_PLACES = 1000
+# A filter that keeps no more candidates is answered by scoring them.
+_FEW_KEPT = 20_000
+_ROUNDS = 2
 
 
 def search_proposed(
@@ -31,14 +35,16 @@ def search_proposed(
     *,
     propose: Propose,
     exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None,
+    among: Filter | None = None,
     settle_ties: bool,
 ) -> RowHits:
     """Answers from proposals, scored exactly; by brute force where they do not suffice.
 
     For each query one candidate more is proposed than is answered, so that a tie for the last
-    place shows, and as many more as the exclusions may take away. A query whose proposals still
-    leave fewer answers than exist, or which excludes a large part of all candidates, is searched
-    by brute force.
+    place shows, and as many more as the exclusions and the filter may take away. Where a filter
+    takes more, four times as many are asked for, once. A query whose proposals still leave fewer
+    answers than exist, which excludes a large part of all candidates, or whose filter keeps few,
+    is searched by brute force among those it may be answered with.
 
     Args:
         vectors: candidate vectors, `[n, d]`.
@@ -46,6 +52,7 @@ def search_proposed(
         k: answers for each query.
         propose: the approximate search; its rows are distinct within a query where valid.
         exclude_rows: rows that may not be answers, for each query.
+        among: the rows that may be answers; None: all.
         settle_ties: search by brute force too where the last answer ties with a candidate that is
             left out, since more candidates of that score may not have been proposed.
 
@@ -57,25 +64,43 @@ def search_proposed(
     needed = np.full(queries.shape[0], k + 1, dtype=np.int64)
     if exclude_rows is not None:
         needed += np.asarray([len(rows) for rows in exclude_rows], dtype=np.int64)
-    again = needed > max(min(size, _MANY_PLACES), size // 4)
-    # Queries that need about as many places are proposed for together.
-    groups = np.where(again, -1, np.ceil(np.log2(needed)).astype(np.int64))
-    for group in np.unique(groups[~again]).tolist():
-        members = np.flatnonzero(groups == group)
-        theirs = _of(exclude_rows, members)
-        rows, valid = propose(queries[members], int(needed[members].max()))
-        valid = _without(theirs, rows=rows, valid=valid, size=size)
-        part, tied = _ranked(vectors, queries[members], k, rows=rows, valid=valid)
-        for whole, found in zip(hits, part, strict=True):
-            whole[members] = found
-        again[members] = _short(part.counts, k, theirs, size=size) | (tied & settle_ties)
-    members = np.flatnonzero(again)
+    if among is not None:
+        few = among.count <= _FEW_KEPT
+        needed = np.full_like(needed, size) if few else _enlarged(needed, size / among.count)
+    most = max(min(size, _MANY_PLACES), size // 4)
+    pending = needed <= most
+    again = ~pending
+    for _ in range(1 if among is None else _ROUNDS):
+        short = np.zeros_like(pending)
+        # Queries that need about as many places are proposed for together.
+        groups = np.ceil(np.log2(needed)).astype(np.int64)
+        for group in np.unique(groups[pending]).tolist():
+            members = np.flatnonzero(pending & (groups == group))
+            theirs = _of(exclude_rows, members)
+            rows, valid = propose(queries[members], int(needed[members].max()))
+            if among is not None:
+                valid = valid & among.keeps(np.where(valid, rows, 0))
+            valid = _without(theirs, rows=rows, valid=valid, size=size)
+            part, tied = _ranked(vectors, queries[members], k, rows=rows, valid=valid)
+            for whole, found in zip(hits, part, strict=True):
+                whole[members] = found
+            short[members] = _short(part.counts, k, theirs, size=size, among=among)
+            again[members] = tied & settle_ties
+        needed = 4 * needed
+        again |= short & (needed > most)
+        pending = short & (needed <= most)
+    members = np.flatnonzero(again | pending)
     if members.shape[0] > 0:
         theirs = _of(exclude_rows, members)
-        exact = search_exactly(vectors, queries[members], k, exclude_rows=theirs)
+        exact = search_exactly(vectors, queries[members], k, exclude_rows=theirs, among=among)
         for whole, found in zip(hits, exact, strict=True):
             whole[members] = found
     return hits
+
+
+def _enlarged(needed: Int64[np.ndarray, " q"], factor: float) -> Int64[np.ndarray, " q"]:
+    """So many places that a filter which keeps one in `factor` very likely leaves enough."""
+    return np.ceil((needed + 3 * np.sqrt(needed)) * factor).astype(np.int64)
 
 
 def _of(exclude_rows: _Exclusions | None, members: Int64[np.ndarray, " m"]) -> _Exclusions | None:
@@ -107,13 +132,20 @@ def _without(
 
 
 def _short(
-    counts: Int64[np.ndarray, " q"], k: int, exclude_rows: _Exclusions | None, *, size: int
+    counts: Int64[np.ndarray, " q"],
+    k: int,
+    exclude_rows: _Exclusions | None,
+    *,
+    size: int,
+    among: Filter | None,
 ) -> Bool[np.ndarray, " q"]:
     """Whether a query has fewer answers than there are candidates left for it."""
-    short = counts < min(k, size)
+    most = size if among is None else among.count
+    short = counts < min(k, most)
     if exclude_rows is not None:
         for query in np.flatnonzero(short).tolist():
-            left = size - np.unique(exclude_rows[query]).shape[0]
+            out = np.unique(exclude_rows[query])
+            left = most - (out.shape[0] if among is None else int(among.keeps(out).sum()))
             short[query] = counts[query] < min(k, left)
     return short
 

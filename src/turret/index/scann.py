@@ -9,32 +9,29 @@ Reference: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vect
 2020, https://arxiv.org/abs/1908.10396
 """
 
-import math
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import msgspec
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64, Integer
+from jaxtyping import Bool, Float32, Int64
+from msgspec import Meta
 
 from turret.errors import CandidateIndexError
-from turret.index.base import Candidates, Index, RowHits, check_search
-from turret.index.description import read_description, write_description
-from turret.index.parameters import with_overrides
-from turret.index.reranking import search_proposed
+from turret.index.base import Parameter
+from turret.index.candidates import Candidates
+from turret.index.parameters import whole_number
+from turret.index.proposing import BRUTE_FORCE_BELOW, ProposingIndex, ProposingParameters
 from turret.index.scann_library import import_scann, without_log_lines
 
 __all__ = ["ScannIndex", "ScannParameters"]
 
-_BRUTE_FORCE_BELOW = 20_000
 _ASSETS = "scann_assets.pbtxt"
 # ScaNN spreads a batch over threads in portions; a smaller batch is not worth waking them.
 _PARALLEL_FROM = 64
 
 
-class ScannParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScannParameters(ProposingParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of a ScaNN index.
 
     Attributes:
@@ -46,70 +43,66 @@ class ScannParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         training_sample: at most so many vectors are looked at to find the partitions.
     """
 
-    leaves: Annotated[int, msgspec.Meta(ge=0)]
-    leaves_to_search: Annotated[int, msgspec.Meta(ge=0)]
-    reorder: Annotated[int, msgspec.Meta(ge=1)]
-    dimensions_per_block: Annotated[int, msgspec.Meta(ge=1)]
-    threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)]
-    training_sample: Annotated[int, msgspec.Meta(ge=1)]
+    SEARCH: ClassVar[tuple[str, ...]] = ("leaves_to_search", "reorder")
+
+    leaves: Annotated[int, Meta(ge=0)]
+    leaves_to_search: Annotated[int, Meta(ge=0)]
+    reorder: Annotated[int, Meta(ge=1)]
+    dimensions_per_block: Annotated[int, Meta(ge=1)]
+    threshold: Annotated[float, Meta(gt=0, lt=1)]
+    training_sample: Annotated[int, Meta(ge=1)]
 
     @classmethod
-    def suited_to(cls, size: int, *, leaves: int | float | None = None) -> "ScannParameters":
-        """Chooses settings for a number of candidates.
+    def suited_to(
+        cls, size: int, dim: int, *, given: dict[str, Parameter] | None = None
+    ) -> "ScannParameters":
+        """Chooses settings that find at least 95 of the best 100 in clustered vectors.
 
         Args:
             size: number of candidates.
-            leaves: the number of partitions, when it is given.
+            dim: length of a vector; where it is short, each number has a code of its own.
+            given: settings that are decided already.
 
         Returns:
-            Settings that find at least 95 of the best 100 in 50,000 clustered vectors.
+            All settings.
 
         Example:
-            >>> ScannParameters.suited_to(1682).leaves, ScannParameters.suited_to(40_000).leaves
-            (0, 200)
+            >>> ScannParameters.suited_to(1682, 32).leaves
+            0
+            >>> ScannParameters.suited_to(40_000, 32).leaves
+            200
         """
-        suited = 0 if size < _BRUTE_FORCE_BELOW else round(size**0.5)
-        number = suited if leaves is None else math.ceil(leaves)
+        suited = 0 if size < BRUTE_FORCE_BELOW else round(size**0.5)
+        number = whole_number(given, "leaves", suited)
         return cls(
             leaves=number,
             leaves_to_search=-(-number // 5),
             reorder=1000,
-            dimensions_per_block=2,
+            dimensions_per_block=2 if dim >= 16 else 1,
             threshold=0.2,
             training_sample=100_000,
         )
 
+    @property
+    def divides(self) -> bool:
+        """Whether there are partitions."""
+        return self.leaves > 0
 
-class ScannIndex(Index):
-    """An index searched by ScaNN. Made by `build` or `load`.
 
-    Args:
-        candidates: what it searches.
-        parameters: the settings it was built with.
-        searcher: ScaNN's own searcher over the same vectors; None when there are none.
-    """
+class ScannIndex(ProposingIndex):
+    """An index searched by ScaNN. Made by `build` or `load`."""
 
     kind: ClassVar[str] = "scann"
-    is_exact: ClassVar[bool] = False
-
-    def __init__(
-        self, candidates: Candidates, *, parameters: ScannParameters, searcher: Any
-    ) -> None:
-        """Keep the parts."""
-        self.candidates = candidates
-        self.parameters = parameters
-        self._searcher = searcher
+    parameters_type: ClassVar[type[ProposingParameters]] = ScannParameters
+    parameters: ScannParameters
 
     @classmethod
-    def build(cls, candidates: Candidates, **parameters: int | float) -> "ScannIndex":
-        """Builds the index; parameters are those of `ScannParameters`. See `Index.build`."""
-        suited = ScannParameters.suited_to(len(candidates), leaves=parameters.get("leaves"))
-        settings = with_overrides(suited, parameters)
+    def _make(cls, candidates: Candidates, settings: ScannParameters) -> Any:
         scann = import_scann()
         if len(candidates) == 0:
-            return cls(candidates, parameters=settings, searcher=None)
+            return None
         builder = scann.builder(candidates.vectors, 10, "dot_product")
-        if settings.leaves == 0:
+        if not settings.divides:
             builder = builder.score_brute_force()
         else:
             builder = (
@@ -127,23 +120,14 @@ class ScannIndex(Index):
             )
         try:
             with without_log_lines():
-                searcher = builder.build().searcher
+                return builder.build().searcher
         except (RuntimeError, ValueError) as error:
             raise CandidateIndexError(
                 f"ScaNN cannot build this index: {error}", got=settings
             ) from error
-        return cls(candidates, parameters=settings, searcher=searcher)
 
     @classmethod
-    def load(cls, directory: Path, candidates: Candidates) -> "ScannIndex":
-        """Reads what `save` wrote. See `Index.load`."""
-        description = read_description(directory, kind=cls.kind, candidates=candidates)
-        settings = with_overrides(
-            ScannParameters.suited_to(len(candidates)), description.parameters
-        )
-        if settings.leaves == 0 or len(candidates) == 0:
-            # Scoring every candidate needs nothing but the vectors.
-            return cls.build(candidates, **description.parameters)
+    def _read(cls, directory: Path) -> tuple[Any, int]:
         scann = import_scann()
         # ScaNN's own loader would unpickle ids that lie beside the index; this one cannot.
         assets = _read_assets(directory)
@@ -154,43 +138,10 @@ class ScannIndex(Index):
             raise CandidateIndexError(
                 f"ScaNN cannot read its files: {error}", fix="Build the index again."
             ) from error
-        if searcher.size() != len(candidates):
-            raise CandidateIndexError(
-                f"the ScaNN files in {directory} belong to other candidates",
-                got=searcher.size(),
-                expected=f"{len(candidates)} vectors",
-                fix="Build the index again.",
-            )
-        return cls(candidates, parameters=settings, searcher=searcher)
+        return searcher, searcher.size()
 
-    def save(self, directory: Path) -> None:
-        """Writes the description and ScaNN's files. See `Index.save`."""
-        write_description(
-            directory,
-            kind=self.kind,
-            candidates=self.candidates,
-            parameters=msgspec.structs.asdict(self.parameters),
-        )
-        if self.parameters.leaves > 0 and len(self) > 0:
-            self._searcher.serialize(str(directory), True)
-
-    def search_rows(
-        self,
-        queries: Float[np.ndarray, "q d"],
-        k: int,
-        *,
-        exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None = None,
-    ) -> RowHits:
-        """Finds good candidates by row. See `Index.search_rows`."""
-        checked = check_search(queries, dim=self.dim, k=k, exclude=exclude_rows)
-        return search_proposed(
-            self.vectors,
-            checked,
-            k,
-            propose=self._propose,
-            exclude_rows=exclude_rows,
-            settle_ties=self.parameters.leaves == 0,
-        )
+    def _write(self, directory: Path) -> None:
+        self._searcher.serialize(str(directory), True)
 
     def _propose(
         self, queries: Float32[np.ndarray, "q d"], places: int

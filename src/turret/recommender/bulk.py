@@ -11,7 +11,7 @@ import polars as pl
 from jaxtyping import Bool
 
 from turret.errors import DataError
-from turret.index.base import Hits
+from turret.index.hits import Hits
 from turret.recommender.recommender import Recommender
 
 __all__ = ["SUFFIXES", "recommend_all"]

@@ -14,8 +14,9 @@ from turret.bundle.parts import Trained
 from turret.data.dataset import Dataset
 from turret.errors import QueryError
 from turret.index import registry
-from turret.index.base import Hits, RowHits, check_search
+from turret.index.base import check_search
 from turret.index.exact import search_exactly
+from turret.index.hits import Hits, RowHits
 from turret.recommender.resolving import Columns, Resolved, Resolver
 
 __all__ = ["Recommender"]

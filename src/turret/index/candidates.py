@@ -1,0 +1,218 @@
+"""The candidates that an index searches: ids, vectors, and the columns that filters read."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Float32, Int64, Shaped
+
+from turret.data.conditions import fulfilled
+from turret.errors import CandidateIndexError, DataError, QueryError
+from turret.index.hits import Hits, RowHits
+
+__all__ = ["Candidates"]
+
+_BLOCK_VALUES = 16 * 1024 * 1024
+_CONDITIONS_KEPT = 16
+
+
+class Candidates:
+    """The candidates of an index: distinct ids and one finite vector each, never changed.
+
+    Args:
+        ids: `n` distinct strings; the position of an id is its row.
+        vectors: `[n, d]`, finite; kept as float32, copied only when they are something else. A
+            memory-mapped array stays on the disk.
+        columns: what is known of each candidate, for conditions to read; `n` rows in the order of
+            `ids`.
+
+    Raises:
+        CandidateIndexError: if the numbers differ, an id is not a string or occurs twice, or a
+            vector is not finite, or there is not one row of columns for each id.
+
+    Example:
+        >>> candidates = Candidates(["a", "b"], np.eye(2, dtype=np.float32))
+        >>> candidates.rows(["b", "no such id"]).tolist()
+        [1]
+    """
+
+    def __init__(
+        self,
+        ids: Iterable[str],
+        vectors: Float[np.ndarray, "n d"],
+        *,
+        columns: pl.DataFrame | None = None,
+    ) -> None:
+        """Check the candidates and keep them."""
+        listed = list(ids)
+        padded = np.empty(len(listed) + 1, dtype=object)
+        padded[:-1] = listed
+        kept = np.ascontiguousarray(vectors, dtype=np.float32).view()
+        kept.flags.writeable = False
+        _check_candidates(listed, kept)
+        # One None behind the last id: a place without an answer then names no candidate.
+        self._padded_ids = padded
+        self._vectors = kept
+        if columns is not None and columns.height != len(listed):
+            raise CandidateIndexError(
+                "columns and ids of the candidates do not fit together",
+                got=f"{columns.height} rows",
+                expected=f"{len(listed)}",
+            )
+        self._columns = columns
+        self._fulfilled: dict[str, Bool[np.ndarray, " n"]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of candidates."""
+        return self._vectors.shape[0]
+
+    @property
+    def ids(self) -> Shaped[np.ndarray, " n"]:
+        """The ids in row order: an `[n]` array of `str` objects."""
+        return self._padded_ids[:-1]
+
+    @property
+    def vectors(self) -> Float32[np.ndarray, "n d"]:
+        """The vectors in row order, `[n, d]`, read-only."""
+        return self._vectors
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        return self._vectors.shape[1]
+
+    @property
+    def columns(self) -> pl.DataFrame | None:
+        """What is known of each candidate, in row order; None where nothing is."""
+        return self._columns
+
+    def with_columns(self, columns: pl.DataFrame) -> "Candidates":
+        """The same candidates with other columns.
+
+        Args:
+            columns: `n` rows in row order.
+
+        Returns:
+            New candidates that share the ids and vectors.
+        """
+        return Candidates(self.ids.tolist(), self._vectors, columns=columns)
+
+    def where(self, condition: str) -> Bool[np.ndarray, " n"]:
+        """Says which candidates fulfil a condition on their columns.
+
+        Args:
+            condition: an SQL condition; see `turret.data.conditions.fulfilled`.
+
+        Returns:
+            `[n]`, read-only. The masks of the last conditions are kept.
+
+        Raises:
+            QueryError: if there are no columns, or the condition cannot be used on them.
+        """
+        known = self._fulfilled.get(condition)
+        if known is not None:
+            return known
+        if self._columns is None:
+            raise QueryError(
+                "where: nothing is known of the candidates but their ids",
+                got=condition,
+                fix="Give columns when the index is made.",
+            )
+        try:
+            mask = fulfilled(self._columns, condition, what="where")
+        except DataError as error:
+            raise QueryError(
+                error.what, got=error.got, expected=error.expected, fix=error.fix
+            ) from error
+        mask.flags.writeable = False
+        kept = dict(list(self._fulfilled.items())[1 - _CONDITIONS_KEPT :])
+        self._fulfilled = {**kept, condition: mask}
+        return mask
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each id."""
+        return {name: row for row, name in enumerate(self.ids)}
+
+    def rows(self, ids: Iterable[str]) -> Int64[np.ndarray, " m"]:
+        """Finds the rows of the ids that exist; the others are passed over.
+
+        Args:
+            ids: external ids.
+
+        Returns:
+            The rows, `[m]`, in the order of `ids`.
+        """
+        found = (self.row_of.get(name) for name in ids)
+        return np.asarray([row for row in found if row is not None], dtype=np.int64)
+
+    def exclusions(
+        self, exclude: Sequence[Collection[str]] | None
+    ) -> list[Int64[np.ndarray, " ..."]] | None:
+        """Turns the excluded ids of each query into rows.
+
+        Args:
+            exclude: a collection of ids for each query. None: nothing is excluded.
+
+        Returns:
+            The rows for each query, or None. An id that is no candidate is passed over: it cannot
+            be an answer anyway.
+
+        Raises:
+            QueryError: if a query's ids are one string instead of a collection of them.
+        """
+        if exclude is None:
+            return None
+        for ids in exclude:
+            if isinstance(ids, str):
+                raise QueryError(
+                    "exclude: the ids of a query are one string",
+                    got=ids,
+                    expected="a list of ids for each query",
+                    fix=f"Write [[{ids!r}]] for one query.",
+                )
+        return [self.rows(ids) for ids in exclude]
+
+    def name(self, hits: RowHits) -> Hits:
+        """Puts ids in the place of rows.
+
+        Args:
+            hits: answers whose rows are rows of these candidates.
+
+        Returns:
+            The same answers by id.
+        """
+        return Hits(ids=self._padded_ids[hits.rows], scores=hits.scores, counts=hits.counts)
+
+
+def _check_candidates(ids: Sequence[object], vectors: Float32[np.ndarray, "n d"]) -> None:
+    if vectors.ndim != 2 or vectors.shape[0] != len(ids):
+        raise CandidateIndexError(
+            "ids and vectors of the candidates do not fit together",
+            got=f"{len(ids)} ids and vectors of shape {vectors.shape}",
+            expected="a matrix with one row for each id",
+        )
+    for row, name in enumerate(ids):
+        if not isinstance(name, str):
+            raise CandidateIndexError(
+                f"the candidate id in row {row} is not a string",
+                got=name,
+                fix="Write every id as text before building the index.",
+            )
+    if len(set(ids)) != len(ids):
+        twice = next(name for name, count in Counter(ids).items() if count > 1)
+        raise CandidateIndexError("a candidate id occurs twice", got=twice, expected="distinct ids")
+    block = max(1, _BLOCK_VALUES // max(1, vectors.shape[1]))
+    starts = range(0, len(ids), block)
+    bad = [~np.isfinite(vectors[start : start + block]).all(axis=1) for start in starts]
+    rows = np.flatnonzero(np.concatenate(bad)) if bad else np.empty(0, dtype=np.int64)
+    if rows.shape[0] > 0:
+        row = int(rows[0])
+        raise CandidateIndexError(
+            f"{rows.shape[0]} candidate vectors are not finite, first in row {row}",
+            got=ids[row],
+            expected="finite numbers",
+            fix="Look for a training that diverged: its loss is not finite either.",
+        )

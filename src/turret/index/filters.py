@@ -1,0 +1,98 @@
+"""Which candidates a search may answer with: the same for each of its queries."""
+
+from collections.abc import Collection
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from turret.errors import QueryError
+from turret.index.candidates import Candidates
+
+__all__ = ["Filter", "filter_of"]
+
+
+class Filter:
+    """A set of rows.
+
+    Args:
+        mask: whether a row is in it, `[n]`; not changed afterwards.
+
+    Example:
+        >>> Filter(np.array([True, False, True])).rows.tolist()
+        [0, 2]
+    """
+
+    def __init__(self, mask: Bool[np.ndarray, " n"]) -> None:
+        """Keep the mask."""
+        self._mask = mask
+
+    @property
+    def mask(self) -> Bool[np.ndarray, " n"]:
+        """Whether each row is in the set."""
+        return self._mask
+
+    @cached_property
+    def rows(self) -> Int64[np.ndarray, " m"]:
+        """The rows in the set, ascending."""
+        return np.flatnonzero(self._mask)
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows in the set."""
+        return int(np.count_nonzero(self._mask))
+
+    def keeps(self, rows: Int64[np.ndarray, " ..."]) -> Bool[np.ndarray, " ..."]:
+        """Says which of some rows are in the set.
+
+        Args:
+            rows: rows, in any shape.
+
+        Returns:
+            The same shape.
+        """
+        return self._mask[rows]
+
+
+def filter_of(
+    candidates: Candidates,
+    *,
+    allow: Collection[str] | None = None,
+    deny: Collection[str] | None = None,
+    where: str | None = None,
+) -> Filter | None:
+    """Combines what may be an answer.
+
+    Args:
+        candidates: the candidates of the index.
+        allow: ids of which the answers are taken; unknown ids are passed over. None allows all.
+        deny: ids that are no answers; unknown ids are passed over.
+        where: a condition on the candidates' columns.
+
+    Returns:
+        The rows that all three leave; None where nothing was asked.
+
+    Raises:
+        QueryError: if `allow` or `deny` is one string, or the condition cannot be used.
+    """
+    for name, ids in (("allow", allow), ("deny", deny)):
+        if isinstance(ids, str):
+            raise QueryError(
+                f"{name} is one string", got=ids, expected="a list of ids", fix=f"Write [{ids!r}]."
+            )
+    if allow is None and deny is None and where is None:
+        return None
+    if where is None:
+        mask = np.full(len(candidates), allow is None)
+    else:
+        mask = candidates.where(where)
+        if allow is None and deny is None:
+            return Filter(mask)
+        mask = mask.copy()
+    if allow is not None:
+        allowed = np.zeros(len(candidates), dtype=bool)
+        allowed[candidates.rows(allow)] = True
+        mask = allowed if where is None else mask & allowed
+    if deny is not None:
+        mask[candidates.rows(deny)] = False
+    return Filter(mask)
