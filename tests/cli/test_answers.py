@@ -72,3 +72,15 @@ def test_similar(turret: Turret, world: World) -> None:
     hits = Recommender.load(world.bundle).similar(["i2", "i3"])
     assert [answer["ids"] for answer in answers] == hits.ids.tolist()
     assert "Like i2:" in turret("similar", world.bundle, "--candidate", "i2").out
+
+
+def test_only_what_fulfils_a_condition(turret: Turret, world: World) -> None:
+    call = ("recommend", world.bundle, "--query", "user=u1", "--json", "--where")
+    answer = json.loads(turret(*call, "item in ('i3', 'i4')").out)[0]
+    assert sorted(answer["ids"]) == ["i3", "i4"]
+    refused = turret(*call, "genre = 1")
+    assert refused.code == 2
+    assert "where names a column that is not there" in refused.err
+    done = turret("recommend", world.bundle, "--all", "--output", "w.csv", "--where", "item = 'i3'")
+    assert done.code == 0, done.err
+    assert set(pl.read_csv(world.folder / "w.csv")["item"]) == {"i3"}

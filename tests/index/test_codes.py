@@ -12,7 +12,7 @@ from turret.index.exact import search_exactly
 
 
 def test_codes_of_known_vectors() -> None:
-    vectors = np.float32([[1, -0.5], [0.25, 0]])
+    vectors = np.array([[1, -0.5], [0.25, 0]], dtype=np.float32)
     small = Codes.of(vectors, "int8")
     assert small.values.tolist() == [[127, -64], [32, 0]]
     assert small.scale == 1 / 127
@@ -55,7 +55,7 @@ def test_few_are_left_of_many(storage: Storage) -> None:
 
 def test_zero_vectors_and_queries() -> None:
     codes = Codes.of(np.zeros((3, 2), dtype=np.float32), "int8")
-    assert codes.contenders(np.float32([1, 2]), 1, mask=None).tolist() == [0, 1, 2]
+    assert codes.contenders(np.array([1, 2], dtype=np.float32), 1, mask=None).tolist() == [0, 1, 2]
     codes = Codes.of(np.eye(3, dtype=np.float32), "int8")
     assert codes.contenders(np.zeros(3, dtype=np.float32), 2, mask=None).tolist() == [0, 1, 2]
 

@@ -22,8 +22,8 @@ def test_settings_are_kept(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     registry.build("faiss", IDS, VECTORS, lists=10).save(tmp_path)
-    (tmp_path / "searcher.faiss").write_bytes(b"no lists")
-    with pytest.raises(CandidateIndexError, match=r"FAISS cannot read .*searcher\.faiss"):
+    (tmp_path / "lists.faiss").write_bytes(b"no lists")
+    with pytest.raises(CandidateIndexError, match=r"FAISS cannot read .*lists\.faiss"):
         registry.load(tmp_path, IDS, VECTORS)
 
 

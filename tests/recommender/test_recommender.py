@@ -322,3 +322,25 @@ def test_threads_get_the_same_answers() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(one, range(40))) == want.ids.tolist()
+
+
+def test_conditions_and_lists_hold_for_known_queries_and_fallbacks(
+    recommender: Recommender,
+) -> None:
+    kept = set(IDS[3:20:5])
+    queries = {"user": ["3", UNKNOWN[0]]}
+    out = set(IDS) - kept
+    hits = recommender.recommend(queries, 5, where=f"film in ({', '.join(map(repr, kept))})")
+    assert hits.counts.tolist() == [len(kept)] * 2
+    known = expected(by_id(), vector(by_id(), "3"), 5, out)
+    assert hits.ids[0, : len(kept)].tolist() == known
+    assert len(known) == 4
+    assert hits.ids[1, : len(kept)].tolist() == popular(5, out)[0]
+    allowed = recommender.recommend(queries, 5, allow=[*kept, "no such film"])
+    denied = recommender.recommend(queries, 5, deny=[*out, "no such film"])
+    assert allowed.ids.tolist() == denied.ids.tolist() == hits.ids.tolist()
+
+
+def test_a_condition_that_does_not_fit_is_refused(recommender: Recommender) -> None:
+    with pytest.raises(QueryError, match="where names a column that is not there.*'filme'"):
+        recommender.recommend({"user": ["3"]}, where="filme = 'a'")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -55,12 +56,8 @@ class Candidates:
         # One None behind the last id: a place without an answer then names no candidate.
         self._padded_ids = padded
         self._vectors = kept
-        if columns is not None and columns.height != len(listed):
-            raise CandidateIndexError(
-                "columns and ids of the candidates do not fit together",
-                got=f"{columns.height} rows",
-                expected=f"{len(listed)}",
-            )
+        if columns is not None:
+            _check_columns(columns, len(listed))
         self._columns = columns
         self._fulfilled: dict[str, Bool[np.ndarray, " n"]] = {}
 
@@ -97,7 +94,11 @@ class Candidates:
         Returns:
             New candidates that share the ids and vectors.
         """
-        return Candidates(self.ids.tolist(), self._vectors, columns=columns)
+        _check_columns(columns, len(self))
+        same = copy(self)
+        same._columns = columns
+        same._fulfilled = {}
+        return same
 
     def where(self, condition: str) -> Bool[np.ndarray, " n"]:
         """Says which candidates fulfil a condition on their columns.
@@ -185,6 +186,15 @@ class Candidates:
             The same answers by id.
         """
         return Hits(ids=self._padded_ids[hits.rows], scores=hits.scores, counts=hits.counts)
+
+
+def _check_columns(columns: pl.DataFrame, size: int) -> None:
+    if columns.height != size:
+        raise CandidateIndexError(
+            "columns and ids of the candidates do not fit together",
+            got=f"{columns.height} rows",
+            expected=f"{size}",
+        )
 
 
 def _check_candidates(ids: Sequence[object], vectors: Float32[np.ndarray, "n d"]) -> None:

@@ -25,7 +25,8 @@ from turret.index.proposing import BRUTE_FORCE_BELOW, ProposingIndex, ProposingP
 
 __all__ = ["FaissIndex", "FaissParameters"]
 
-_FILE = "searcher.faiss"
+_LISTS = "lists.faiss"
+_GRAPH = "graph.faiss"
 
 
 class FaissParameters(ProposingParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,7 +128,7 @@ class FaissIndex(ProposingIndex):
 
     @classmethod
     def _read(cls, directory: Path) -> tuple[Any, int]:
-        path = directory / _FILE
+        path = directory / (_GRAPH if (directory / _GRAPH).exists() else _LISTS)
         try:
             searcher = _import_faiss().read_index(str(path))
         except RuntimeError as error:
@@ -137,7 +138,8 @@ class FaissIndex(ProposingIndex):
         return searcher, searcher.ntotal
 
     def _write(self, directory: Path) -> None:
-        _import_faiss().write_index(self._searcher, str(directory / _FILE))
+        name = _LISTS if self.parameters.lists > 0 else _GRAPH
+        _import_faiss().write_index(self._searcher, str(directory / name))
 
     def _propose(
         self, queries: Float32[np.ndarray, "q d"], places: int

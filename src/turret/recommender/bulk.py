@@ -26,6 +26,7 @@ def recommend_all(
     *,
     k: int = 100,
     exclude_seen: bool = False,
+    where: str | None = None,
     block: int = 2048,
     progress: Callable[[int], None] | None = None,
 ) -> int:
@@ -39,6 +40,7 @@ def recommend_all(
         path: The file; its ending is one of `SUFFIXES`. An existing file is replaced.
         k: Answers for each query.
         exclude_seen: Leave out what a query was trained on.
+        where: A condition on the candidates' columns that all answers fulfil.
         block: Queries answered at once.
         progress: Told how many queries are done.
 
@@ -62,7 +64,7 @@ def recommend_all(
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         done = 0
         for number, (frame, queries) in enumerate(
-            _blocks(recommender, k=k, exclude_seen=exclude_seen, block=block)
+            _blocks(recommender, k=k, exclude_seen=exclude_seen, where=where, block=block)
         ):
             frame.write_parquet(Path(folder) / f"{number:08}.parquet")
             done += queries
@@ -77,13 +79,13 @@ def recommend_all(
 
 
 def _blocks(
-    recommender: Recommender, *, k: int, exclude_seen: bool, block: int
+    recommender: Recommender, *, k: int, exclude_seen: bool, where: str | None, block: int
 ) -> Iterator[tuple[pl.DataFrame, int]]:
     """Yield the answers of one block of queries after another, and how many queries they are."""
     queries = recommender.queries.select(recommender.query_id)
     for start in range(0, max(queries.height, 1), block):
         part = queries.slice(start, block)
-        hits = recommender.recommend(part, k, exclude_seen=exclude_seen)
+        hits = recommender.recommend(part, k, exclude_seen=exclude_seen, where=where)
         fallback = recommender.fallbacks(part)
         yield _frame(recommender, part, hits, fallback), part.height
 

@@ -16,6 +16,7 @@ from turret.errors import QueryError
 from turret.index import registry
 from turret.index.base import check_search
 from turret.index.exact import search_exactly
+from turret.index.filters import Filter, filter_of
 from turret.index.hits import Hits, RowHits
 from turret.recommender.resolving import Columns, Resolved, Resolver
 
@@ -55,7 +56,7 @@ class Recommender:
     def __init__(self, bundle: Bundle) -> None:
         """Keep the bundle."""
         self._bundle = bundle
-        self._candidates = bundle.index.candidates
+        self._candidates = bundle.index.candidates.with_columns(bundle.candidates)
         self._resolver = Resolver(bundle)
 
     @classmethod
@@ -141,6 +142,9 @@ class Recommender:
         *,
         exclude_seen: bool = False,
         exclude: Sequence[Collection[str]] | None = None,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+        where: str | None = None,
     ) -> Hits:
         """Finds the best candidates of each query.
 
@@ -151,6 +155,10 @@ class Recommender:
             k: answers for each query, at least 1.
             exclude_seen: leave out the candidates that the query met in training.
             exclude: for each query the ids of candidates to leave out; unknown ids are passed over.
+            allow: ids of candidates of which all answers are taken; unknown ids are passed over.
+            deny: ids of candidates to leave out for all queries; unknown ids are passed over.
+            where: a condition on the candidates' columns that all answers fulfil, such as
+                `"genre = 'Drama' and year >= 1990"`.
 
         Returns:
             The answers, best first, ties by smallest row: `k` for each query wherever `k`
@@ -158,14 +166,17 @@ class Recommender:
 
         Raises:
             QueryError: if a column is unknown, or needed and neither given nor in the bundle; if
-                columns differ in length; if `k` or `exclude` cannot be used.
+                columns differ in length; if `k`, `exclude` or a filter cannot be used.
         """
         resolved = self._resolver.resolve(queries)
         rows = self._excluded(resolved, exclude_seen=exclude_seen, exclude=exclude)
+        among = filter_of(self._candidates, allow=allow, deny=deny, where=where)
         if not resolved.fallback.any():
-            hits = self._bundle.index.search_rows(resolved.vectors, k, exclude_rows=rows)
+            hits = self._bundle.index.search_rows(
+                resolved.vectors, k, exclude_rows=rows, among=among
+            )
         else:
-            hits = self._with_fallbacks(resolved, k, rows)
+            hits = self._with_fallbacks(resolved, k, rows, among=among)
         return self._candidates.name(hits)
 
     def fallbacks(self, queries: Columns | pl.DataFrame) -> Bool[np.ndarray, " n"]:
@@ -259,18 +270,28 @@ class Recommender:
         return [np.concatenate(pair) for pair in zip(seen, named, strict=True)]
 
     def _with_fallbacks(
-        self, resolved: Resolved, k: int, rows: list[Int64[np.ndarray, " ..."]] | None
+        self,
+        resolved: Resolved,
+        k: int,
+        rows: list[Int64[np.ndarray, " ..."]] | None,
+        *,
+        among: Filter | None,
     ) -> RowHits:
         """Searches for the queries of which something is known, and the popular for the others."""
         known = np.flatnonzero(~resolved.fallback)
         theirs = None if rows is None else [rows[query] for query in known.tolist()]
         # Searched even when nobody is left, so that a wrong `k` is refused.
-        found = self._bundle.index.search_rows(resolved.vectors, k, exclude_rows=theirs)
+        found = self._bundle.index.search_rows(
+            resolved.vectors, k, exclude_rows=theirs, among=among
+        )
         hits = RowHits.empty(queries=len(resolved), k=k, size=len(self._candidates))
         for whole, part in zip(hits, found, strict=True):
             whole[known] = part
+        popular = self._popular
+        if among is not None:
+            popular = popular[among.keeps(popular)]
         for query in np.flatnonzero(resolved.fallback).tolist():
-            best = self._popular
+            best = popular
             if rows is not None and len(rows[query]) > 0:
                 best = best[: k + len(rows[query])]
                 best = best[~np.isin(best, rows[query])]
