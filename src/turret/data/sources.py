@@ -51,7 +51,7 @@ def load(config: recipe.Data, *, say: Say = say_on_stderr) -> Dataset:
         The data set.
 
     Raises:
-        RecipeError: if the source is unknown.
+        RecipeError: if the source is unknown, or has no use for a key that is given.
         DataError: if the data cannot be had or read, or lack a column.
     """
     if config.source is not None:
