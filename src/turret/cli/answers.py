@@ -39,6 +39,13 @@ class _Answer(NamedTuple):
         return dict(self._asdict())
 
 
+class _How(NamedTuple):
+    """What may be an answer."""
+
+    exclude_seen: bool
+    where: str | None
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this file.
 
@@ -68,6 +75,14 @@ def recommend(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Leave out what the query was trained on.")
     ] = False,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Answer only with candidates whose columns fulfil this SQL condition: "
+            "\"genre = 'Drama' and year >= 1990\".",
+        ),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Answer every known query, into the file of --output.")
     ] = False,
@@ -85,10 +100,11 @@ def recommend(
     recommender = Recommender.load(bundle)
     # More than there are candidates only costs memory.
     k = min(k or (10 if output is None else 100), max(1, recommender.candidates.height))
+    how = _How(exclude_seen=exclude_seen, where=where)
     if output is not None:
-        _everyone(recommender, output, k=k, exclude_seen=exclude_seen, as_json=as_json)
+        _everyone(recommender, output, k=k, how=how, as_json=as_json)
         return
-    answers = [_answer(recommender, one, k=k, exclude_seen=exclude_seen) for one in queries]
+    answers = [_answer(recommender, one, k=k, how=how) for one in queries]
     if as_json:
         json_value(
             [{"query": one, **answer.plain} for one, answer in zip(queries, answers, strict=True)]
@@ -134,13 +150,13 @@ def _check(*, every: bool, output: Path | None, query: list[str] | None) -> None
 
 
 def _everyone(
-    recommender: "Recommender", output: Path, *, k: int, exclude_seen: bool, as_json: bool
+    recommender: "Recommender", output: Path, *, k: int, how: _How, as_json: bool
 ) -> None:
     from turret.recommender.bulk import recommend_all
 
     move, stop = progress_of(recommender.queries.height, "queries")
     try:
-        done = recommend_all(recommender, output, k=k, exclude_seen=exclude_seen, progress=move)
+        done = recommend_all(recommender, output, k=k, progress=move, **how._asdict())
     finally:
         stop()
     if as_json:
@@ -149,11 +165,9 @@ def _everyone(
         say(f"Wrote the answers of {done:,} queries to {output}.")
 
 
-def _answer(
-    recommender: "Recommender", query: dict[str, str], *, k: int, exclude_seen: bool
-) -> _Answer:
+def _answer(recommender: "Recommender", query: dict[str, str], *, k: int, how: _How) -> _Answer:
     columns = {column: [value] for column, value in query.items()}
-    hits = recommender.recommend(columns, k, exclude_seen=exclude_seen)
+    hits = recommender.recommend(columns, k, **how._asdict())
     return _Answer.of(hits, fallback=bool(recommender.fallbacks(columns)[0]))
 
 

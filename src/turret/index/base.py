@@ -201,6 +201,11 @@ class Index(ABC):
         hits = self.search_rows(queries, k, exclude_rows=rows, among=among)
         return self.candidates.name(hits)
 
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Parameter]:
+        """What it was built with: every parameter of its kind, by name."""
+
     def __len__(self) -> int:
         """Return the number of candidates."""
         return len(self.candidates)

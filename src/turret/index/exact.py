@@ -176,13 +176,18 @@ class ExactIndex(Index):
             )
         return cls(candidates, codes=codes)
 
+    @property
+    def settings(self) -> dict[str, Parameter]:
+        """Every parameter by name. See `Index.settings`."""
+        return msgspec.structs.asdict(self.parameters)
+
     def save(self, directory: Path) -> None:
         """Writes the description and the codes. See `Index.save`."""
         write_description(
             directory,
             kind=self.kind,
             candidates=self.candidates,
-            parameters=msgspec.structs.asdict(self.parameters),
+            parameters=self.settings,
         )
         if self._codes is not None:
             self._codes.save(directory)

@@ -80,6 +80,14 @@ class FaissParameters(ProposingParameters, frozen=True, kw_only=True, forbid_unk
             breadth=200,
         )
 
+    def searches(self, k: int) -> list[dict[str, Parameter]]:
+        """Lists, or the breadth, in steps. See `ProposingParameters.searches`."""
+        if self.links > 0:
+            return [{"breadth": times * k} for times in (1, 2, 4, 8, 16, 32)]
+        shares = (2, 4, 8, 16, 32, 64, 128, 256, 400)
+        numbers = sorted({-(-self.lists * share // 400) for share in shares})
+        return [{"lists_to_search": number} for number in numbers]
+
     @property
     def divides(self) -> bool:
         """Whether there are lists or a graph."""

@@ -50,6 +50,25 @@ class ProposingParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         """
         raise NotImplementedError
 
+    def builds(self) -> list[dict[str, Parameter]]:
+        """Gives settings worth building an index with when it is tuned; the first ones are these.
+
+        Returns:
+            Settings by name, in place of those that suit the candidates.
+        """
+        return [{}]
+
+    def searches(self, k: int) -> list[dict[str, Parameter]]:
+        """Gives settings of the search worth trying when an index is tuned.
+
+        Args:
+            k: answers of a query.
+
+        Returns:
+            Settings out of `SEARCH` by name, from the fastest to the most thorough.
+        """
+        raise NotImplementedError
+
     @property
     def divides(self) -> bool:
         """Whether the library prepares more than the vectors themselves."""
@@ -102,13 +121,18 @@ class ProposingIndex(Index):
                 )
         return cls(candidates, parameters=settings, searcher=searcher)
 
+    @property
+    def settings(self) -> dict[str, Parameter]:
+        """Every parameter by name. See `Index.settings`."""
+        return msgspec.structs.asdict(self.parameters)
+
     def save(self, directory: Path) -> None:
         """Writes the description and the library's files. See `Index.save`."""
         write_description(
             directory,
             kind=self.kind,
             candidates=self.candidates,
-            parameters=msgspec.structs.asdict(self.parameters),
+            parameters=self.settings,
         )
         if self.parameters.divides and len(self) > 0:
             self._write(directory)

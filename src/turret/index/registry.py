@@ -13,7 +13,7 @@ from turret.index.candidates import Candidates
 from turret.index.description import peek_kind
 from turret.index.exact import ExactIndex
 
-__all__ = ["build", "kinds", "load"]
+__all__ = ["build", "kinds", "load", "of"]
 
 
 def _exact() -> type[Index]:
@@ -85,7 +85,24 @@ def build(
         >>> index.search(np.float32([[0, 1]]), 1).ids.tolist()
         [['b']]
     """
-    candidates = Candidates(ids, vectors, columns=columns)
+    return of(kind, Candidates(ids, vectors, columns=columns), **parameters)
+
+
+def of(kind: str, candidates: Candidates, **parameters: Parameter) -> Index:
+    """Builds an index of a kind over candidates that are checked already.
+
+    Args:
+        kind: a name out of `kinds()`.
+        candidates: what it will search.
+        **parameters: settings of the kind, by name.
+
+    Returns:
+        The index.
+
+    Raises:
+        CandidateIndexError: if the kind or a parameter cannot be used.
+        MissingPartError: if the kind needs a library that is not installed.
+    """
     return _class_of(kind).build(candidates, **parameters)
 
 

@@ -83,6 +83,19 @@ class ScannParameters(ProposingParameters, frozen=True, kw_only=True, forbid_unk
             training_sample=100_000,
         )
 
+    def builds(self) -> list[dict[str, Parameter]]:
+        """Also codes for each number of a vector. See `ProposingParameters.builds`."""
+        return [{}, {"dimensions_per_block": 1}] if self.dimensions_per_block > 1 else [{}]
+
+    def searches(self, k: int) -> list[dict[str, Parameter]]:
+        """Leaves and candidates to reorder, in steps. See `ProposingParameters.searches`."""
+        leaves = sorted({-(-self.leaves * share // 400) for share in (8, 16, 32, 64, 128, 400)})
+        return [
+            {"leaves_to_search": number, "reorder": times * k}
+            for number in leaves
+            for times in (3, 6, 12, 25, 50)
+        ]
+
     @property
     def divides(self) -> bool:
         """Whether there are partitions."""
