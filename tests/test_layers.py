@@ -27,6 +27,7 @@ LAYERS = (
     "pipeline",
     "serving",
     "export",
+    "benchmarks",
     "cli",
     "__main__",
 )

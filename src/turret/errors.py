@@ -14,6 +14,7 @@
     ├── EvaluationError         a figure cannot be computed as asked
     ├── CandidateIndexError     an index cannot be built, loaded or searched
     ├── BundleError             a bundle is damaged, foreign or of a newer format
+    ├── BenchmarkError          a benchmark cannot be run here, or its peers disagree
     └── MissingPartError        an optional part is not installed
 
 The exit code is what the command line ends with.
@@ -23,6 +24,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "BenchmarkError",
     "BundleError",
     "CandidateIndexError",
     "CheckpointError",
@@ -153,6 +155,10 @@ class CandidateIndexError(TurretError):
 
 class BundleError(TurretError):
     """A bundle is damaged, is not a bundle, or is of a format newer than this version."""
+
+
+class BenchmarkError(TurretError):
+    """A benchmark cannot be run here, or those it compares do not compute the same."""
 
 
 class MissingPartError(TurretError):

@@ -1,0 +1,40 @@
+"""What the benchmarks with peers share: peers in environments of their own, and how they end."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from turret.benchmarks.workers import Worker
+
+PEERS = Path(__file__).with_name("peers")
+
+
+def peer(python: str, script: str, *arguments: str) -> Worker:
+    """Start a peer's script in its own environment, which must not see this one's packages."""
+    return Worker([python, str(PEERS / script), *arguments], without=("PYTHONPATH",))
+
+
+def packages(python: str, names: tuple[str, ...]) -> set[str]:
+    """Those of some packages that an environment has."""
+    code = f"import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n)])"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The options of every benchmark."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--rounds", type=int, default=10, help="how often each time is taken")
+    made.add_argument("--json", action="store_true", help="print one JSON value and nothing else")
+    return made
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(result: dict[str, Any]) -> None:
+    print(json.dumps(result, indent=2))
