@@ -11,7 +11,7 @@ from turret.data.splits import Split, random_split
 from turret.data.writing import interactions_table, write_tables
 from turret.errors import BundleError, DataError
 from turret.index import registry
-from turret.pipeline.revision import evaluate_bundle, rebuild_index
+from turret.pipeline.revision import evaluate_bundle, rebuild_index, tune_index
 from turret.recipe import Categorical, Data, Evaluation, Recipe, Tower, TwoTower
 from turret.recipe import Split as SplitConfig
 
@@ -113,3 +113,14 @@ def test_an_index_that_is_not_exact_is_judged_by_what_it_answers(place: Path) ->
     exact = evaluate_bundle(place)
     rebuild_index(place, kind="faiss")
     assert evaluate_bundle(place).model == exact.model
+
+
+def test_a_tuned_index_keeps_what_was_measured(place: Path) -> None:
+    curve = tune_index(place, target_recall=0.9, kind="scann", k=5)
+    bundle = Bundle.open(place)
+    assert bundle.curve == curve
+    assert (bundle.index.kind, bundle.index.settings) == ("scann", curve.chosen.parameters)
+    assert bundle.recipe is not None and bundle.recipe.index.kind == "scann"
+    assert curve.chosen.recall == 1.0  # so few candidates are all scored
+    rebuild_index(place, kind="exact")
+    assert Bundle.open(place).curve is None

@@ -22,6 +22,7 @@ from turret.data.encoders import TowerEncoder
 from turret.errors import BundleError
 from turret.index import registry
 from turret.index.base import Index
+from turret.index.tuning import Curve
 from turret.recipe import Recipe, Tower, TwoTower
 from turret.storage import files as bundle_files
 from turret.storage import sealed
@@ -75,6 +76,7 @@ class Bundle:
         recipe: the recipe of the training, if there was one.
         report: how the model was judged, as JSON values, if it was.
         provenance: what it was made with and from, as JSON values.
+        curve: how the settings of the index were found, if it was tuned.
     """
 
     config: TwoTower
@@ -94,6 +96,7 @@ class Bundle:
     recipe: Recipe | None = field(repr=False)
     report: dict[str, object] | None = field(repr=False)
     provenance: dict[str, object] = field(repr=False)
+    curve: Curve | None = field(repr=False, default=None)
 
     @classmethod
     def assemble(
@@ -161,11 +164,12 @@ class Bundle:
             arrays=self.arrays,
         )
 
-    def with_index(self, index: Index) -> "Bundle":
+    def with_index(self, index: Index, curve: Curve | None = None) -> "Bundle":
         """The same bundle with another index.
 
         Args:
             index: an index over the same candidates, in their order.
+            curve: how its settings were found, if it was tuned.
 
         Returns:
             A new bundle.
@@ -175,7 +179,7 @@ class Bundle:
         """
         if index.ids.tolist() != self.index.ids.tolist():
             raise BundleError("the index holds other candidates than the bundle")
-        return replace(self, index=index)
+        return replace(self, index=index, curve=curve)
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
         """Writes the bundle; a process killed meanwhile leaves all of it or nothing.
@@ -221,6 +225,8 @@ class Bundle:
         bundle_files.write_tensors(directory / "seen.safetensors", seen)
         (directory / "index").mkdir()
         self.index.save(directory / "index")
+        if self.curve is not None:
+            bundle_files.write_json(directory / "index" / "curve.json", self.curve)
         bundle_files.write_json(directory / "provenance.json", self.provenance)
         if self.recipe is not None:
             (directory / "recipe.toml").write_bytes(toml.dumps(self.recipe).encode("utf-8"))
@@ -279,7 +285,7 @@ class Bundle:
         with bundle_files.reading(directory / "index"):
             ids = candidates[head.candidate_id].to_list()
             index = registry.load(directory / "index", ids, vectors["candidates"])
-        report = directory / "report.json"
+        report, curve = directory / "report.json", directory / "index" / "curve.json"
         return cls(
             config=head.model,
             query_encoder=_read_encoder(directory, "query", head.model.query),
@@ -298,6 +304,7 @@ class Bundle:
             recipe=_read_recipe(directory / "recipe.toml"),
             report=bundle_files.read_object(report) if report.exists() else None,
             provenance=bundle_files.read_object(directory / "provenance.json"),
+            curve=bundle_files.read_json(curve, Curve) if curve.exists() else None,
         )
 
 

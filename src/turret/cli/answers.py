@@ -14,10 +14,27 @@ if TYPE_CHECKING:
     from turret.index.hits import Hits
     from turret.recommender.recommender import Recommender
 
-__all__ = ["add_commands", "recommend", "similar"]
+__all__ = ["DISPLAYED", "Output", "Where", "add_commands", "recommend", "similar"]
 
 DISPLAYED = 3
 """So many further columns of the candidate table, at most, stand beside an id."""
+
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Answer only with candidates whose columns fulfil this SQL condition: "
+        "\"genre = 'Drama' and year >= 1990\".",
+    ),
+]
+"""A condition that answers fulfil."""
+
+Output = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="For --all: a .parquet, .jsonl or .csv file."),
+]
+"""Where the answers for every known query go."""
 
 
 class _Answer(NamedTuple):
@@ -75,21 +92,11 @@ def recommend(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Leave out what the query was trained on.")
     ] = False,
-    where: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CONDITION",
-            help="Answer only with candidates whose columns fulfil this SQL condition: "
-            "\"genre = 'Drama' and year >= 1990\".",
-        ),
-    ] = None,
+    where: Where = None,
     every: Annotated[
         bool, typer.Option("--all", help="Answer every known query, into the file of --output.")
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="For --all: a .parquet, .jsonl or .csv file."),
-    ] = None,
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Print the best candidates of each query."""

@@ -1,13 +1,13 @@
-"""The commands about bundles and the installation: `evaluate`, `index`, `verify`, `doctor`."""
+"""The commands about bundles and the installation: `evaluate`, `verify`, `doctor`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from turret.cli.arguments import Bundle, Json
 from turret.cli.output import json_value, mapping, say
 
-__all__ = ["add_commands", "doctor", "evaluate", "index", "verify"]
+__all__ = ["add_commands", "doctor", "evaluate", "verify"]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -17,7 +17,6 @@ def add_commands(app: typer.Typer) -> None:
         app: what they are added to.
     """
     app.command("evaluate")(evaluate)
-    app.command("index")(index)
     app.command("verify")(verify)
     app.command("doctor")(doctor)
 
@@ -44,23 +43,6 @@ def evaluate(
         json_value(report.to_dict())
     else:
         typer.echo(report.to_table())
-
-
-def index(
-    bundle: Bundle,
-    kind: Annotated[
-        Literal["exact", "scann", "faiss"], typer.Option(help="The kind of search.")
-    ] = "exact",
-    as_json: Json = False,
-) -> None:
-    """Build the index of a bundle anew, in place."""
-    from turret.pipeline.revision import rebuild_index
-
-    built = rebuild_index(bundle, kind=kind)
-    if as_json:
-        json_value({"bundle": str(bundle), "kind": kind, "candidates": len(built)})
-    else:
-        say(f"{bundle} now answers with the index {kind!r} over {len(built):,} candidates.")
 
 
 def verify(bundle: Bundle, as_json: Json = False) -> None:

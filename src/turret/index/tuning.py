@@ -108,38 +108,57 @@ def tune(
     order = np.random.default_rng(seed).permutation(queries.shape[0])
     half = min(MOST_QUERIES, queries.shape[0] // 2)
     tuning, reporting = queries[order[:half]], queries[order[half : 2 * half]]
-    truth = search_exactly(candidates.vectors, tuning, k).rows
-    points: list[Point] = []
-    best: tuple[Point, Index] | None = None
-    for index in _choices(candidates, kind=kind, k=k):
-        shares = recall_of(index.search_rows(tuning, k).rows, truth, size=len(candidates))
-        point = _point(index, tuning, k=k, recall=float(shares.mean()))
-        points.append(point)
-        margin = float(shares.std() / np.sqrt(shares.shape[0]))
-        reaches = point.recall - margin >= target_recall
-        if reaches and (best is None or point.p50_ms < best[0].p50_ms):
-            best = (point, index)
-    if best is None:
-        highest = max(points, key=lambda point: point.recall)
+    points, index = _cheapest(candidates, tuning, kind=kind, target_recall=target_recall, k=k)
+    if index is None:
         raise CandidateIndexError(
             f"no settings of {kind} reach this recall",
             got=target_recall,
-            expected=f"at most about {highest.recall:.4f}",
+            expected=f"at most about {max(point.recall for point in points):.4f}",
             fix="Lower the target, or use an exact index.",
         )
-    index = best[1]
     truth = search_exactly(candidates.vectors, reporting, k).rows
-    shares = recall_of(index.search_rows(reporting, k).rows, truth, size=len(candidates))
+    chosen, _ = _measured(index, reporting, truth, k=k)
     curve = Curve(
         kind=kind,
         k=k,
         target_recall=target_recall,
         points=tuple(points),
-        chosen=_point(index, reporting, k=k, recall=float(shares.mean())),
+        chosen=chosen,
         exact_p50_ms=_latency(registry.of("exact", candidates), reporting, k=k, most=20),
         queries=(half, half),
     )
     return index, curve
+
+
+def _cheapest(
+    candidates: Candidates,
+    queries: Float32[np.ndarray, "q d"],
+    *,
+    kind: str,
+    target_recall: float,
+    k: int,
+) -> tuple[list[Point], Index | None]:
+    """Every choice that was tried, and the index with the fastest one that reaches the target."""
+    truth = search_exactly(candidates.vectors, queries, k).rows
+    points: list[Point] = []
+    best: tuple[float, Index] | None = None
+    for index in _choices(candidates, kind=kind, k=k):
+        point, margin = _measured(index, queries, truth, k=k)
+        points.append(point)
+        reaches = point.recall - margin >= target_recall
+        if reaches and (best is None or point.p50_ms < best[0]):
+            best = (point.p50_ms, index)
+    return points, None if best is None else best[1]
+
+
+def _measured(
+    index: Index, queries: Float32[np.ndarray, "q d"], truth: Int64[np.ndarray, "q k"], *, k: int
+) -> tuple[Point, float]:
+    """Recall and latency with the settings of an index, and the standard error of the recall."""
+    shares = recall_of(index.search_rows(queries, k).rows, truth, size=len(index))
+    latency = _latency(index, queries, k=k, most=_TIMED)
+    point = Point(parameters=index.settings, recall=float(shares.mean()), p50_ms=latency)
+    return point, float(shares.std() / np.sqrt(shares.shape[0]))
 
 
 def recall_of(
@@ -192,11 +211,6 @@ def _choices(candidates: Candidates, *, kind: str, k: int) -> list[Index]:
         assert isinstance(base, ProposingIndex)
         made.extend(base.searching_with(**search) for search in base.parameters.searches(k))
     return made
-
-
-def _point(index: Index, queries: Float32[np.ndarray, "q d"], *, k: int, recall: float) -> Point:
-    latency = _latency(index, queries, k=k, most=_TIMED)
-    return Point(parameters=index.settings, recall=recall, p50_ms=latency)
 
 
 def _latency(index: Index, queries: Float32[np.ndarray, "q d"], *, k: int, most: int) -> float:

@@ -17,11 +17,12 @@ from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report
 from turret.index import registry
 from turret.index.base import Index
+from turret.index.tuning import Curve, tune
 from turret.model.trained import TrainedModel
 from turret.recipe import Index as IndexConfig
 from turret.recipe import Recipe
 
-__all__ = ["evaluate_bundle", "rebuild_index"]
+__all__ = ["evaluate_bundle", "rebuild_index", "tune_index"]
 
 
 def evaluate_bundle(
@@ -88,13 +89,51 @@ def rebuild_index(directory: str | os.PathLike[str], *, kind: str) -> Index:
         MissingPartError: the library for that kind is not installed.
     """
     bundle = Bundle.open(directory)
-    index = registry.build(kind, bundle.index.ids.tolist(), bundle.index.vectors)
-    recipe = bundle.recipe
-    if recipe is not None:
-        config = msgspec.convert({"kind": kind}, IndexConfig)
-        recipe = msgspec.structs.replace(recipe, index=config)
-    replace(bundle.with_index(index), recipe=recipe).save(directory)
+    index = registry.of(kind, bundle.index.candidates)
+    _with_kind(bundle.with_index(index)).save(directory)
     return index
+
+
+def tune_index(
+    directory: str | os.PathLike[str], *, target_recall: float, kind: str, k: int = 100
+) -> Curve:
+    """Build the index of a bundle anew with the cheapest settings that reach a recall.
+
+    The vectors of the bundle's known queries are divided into those that the settings are chosen
+    on and those that the recall is reported on.
+
+    Args:
+        directory: the bundle; it changes at once or not at all.
+        target_recall: the wanted share of the true `k` best, above 0, at most 1.
+        kind: `exact`, `scann` or `faiss`.
+        k: answers of a query.
+
+    Returns:
+        What was measured; the bundle has it too.
+
+    Raises:
+        BundleError: there is no whole bundle.
+        CandidateIndexError: no settings reach the target.
+        MissingPartError: the library for that kind is not installed.
+    """
+    bundle = Bundle.open(directory)
+    index, curve = tune(
+        bundle.index.candidates,
+        bundle.query_vectors[bundle.known_queries],
+        kind=kind,
+        target_recall=target_recall,
+        k=k,
+    )
+    _with_kind(bundle.with_index(index, curve)).save(directory)
+    return curve
+
+
+def _with_kind(bundle: Bundle) -> Bundle:
+    """Return the bundle with a recipe that names the kind of its index."""
+    if bundle.recipe is None:
+        return bundle
+    config = msgspec.convert({"kind": bundle.index.kind}, IndexConfig)
+    return replace(bundle, recipe=msgspec.structs.replace(bundle.recipe, index=config))
 
 
 def _given(

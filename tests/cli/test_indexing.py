@@ -1,0 +1,34 @@
+import json
+
+from cli.conftest import Turret, World
+
+from turret.cli.indexing import picture
+from turret.index.tuning import Point
+
+
+def test_a_tuned_index_is_shown_and_drawn(turret: Turret, world: World) -> None:
+    done = turret("index", world.bundle, "--target-recall", "0.9", "--k", "5", "--kind", "faiss")
+    assert done.code == 0, done.err
+    assert "recall@5" in done.out and "*" in done.out
+    assert "recall@5 1.0000" in done.err
+    told = json.loads(turret("index", world.bundle, "--target-recall", "1", "--json").out)
+    assert (told["kind"], told["k"], told["chosen"]["recall"]) == ("scann", 100, 1.0)
+    assert turret("verify", world.bundle).code == 0
+    assert turret("index", world.bundle).code == 0
+
+
+def test_a_target_out_of_range_is_refused(turret: Turret, world: World) -> None:
+    done = turret("index", world.bundle, "--target-recall", "1.5")
+    assert done.code == 1
+    assert "target_recall: got 1.5, expected a number above 0, at most 1" in done.err
+
+
+def test_a_picture_of_three_choices() -> None:
+    made = [Point(parameters={}, recall=r, p50_ms=t) for r, t in [(0.5, 1), (0.75, 2), (1, 4)]]
+    lines = picture(made)
+    assert [(line[:6], line[7:].rstrip()) for line in lines[:1]] == [
+        ("1.0000", "|" + " " * 59 + "*")
+    ]
+    assert lines[11] == "0.5000 |*" + " " * 59
+    assert lines[6].index("*") == 8 + 30
+    assert lines[-1].split() == ["1.000", "4.000", "ms"]
