@@ -34,13 +34,17 @@ EXCLUDED = [0, 1, 3, 1]
 
 
 class Planted:
-    """A query's vector is what it thinks of each candidate."""
+    """A query's vector is what it thinks of each candidate; it knows nothing of some queries."""
 
-    def __init__(self, taste: np.ndarray = TASTE) -> None:
+    def __init__(self, taste: np.ndarray = TASTE, *, unknown: tuple[str, ...] = ()) -> None:
         self.taste = taste
+        self.unknown = unknown
 
     def query_vectors(self, queries: pl.DataFrame) -> np.ndarray:
         return self.taste[[QUERIES["user"].to_list().index(name) for name in queries["user"]]]
+
+    def known_queries(self, queries: pl.DataFrame) -> np.ndarray:
+        return np.array([name not in self.unknown for name in queries["user"]], np.bool_)
 
     def candidate_vectors(self, candidates: pl.DataFrame) -> np.ndarray:
         names = CANDIDATES["item"].to_list()

@@ -41,6 +41,9 @@ class Known:
         return np.eye(candidates.height, dtype=np.float32)
 
 
+    def known_queries(self, queries: pl.DataFrame) -> np.ndarray:
+        return np.ones(queries.height, np.bool_)
+
 @pytest.fixture(scope="module")
 def world() -> SyntheticWorld:
     return synthetic(num_queries=150, num_candidates=80, num_interactions=6000, seed=1, drift=0.0)
@@ -191,6 +194,19 @@ def test_the_planted_doubts_are_all_named() -> None:
 
 
 def test_a_test_that_is_all_seen_is_named() -> None:
+def test_queries_of_which_nothing_is_known_are_named() -> None:
+    model = Planted(unknown=("u2", "u3"))
+    report = evaluate(model, (TRAIN, TEST), ks=(6,), bootstrap=0)
+    assert report.warnings[4] == (
+        "Of 1 of 3 test queries the model knows nothing: their figures are those of the popular "
+        "candidates, which they are served."
+    )
+    # On the training pairs too: the query u2 finds a first, b second, c third, d fourth.
+    assert report.train is not None
+    found = report.train.seen_included["mrr@6"]
+    assert found == pytest.approx((1 / 2 + 1 / 1 + 1 / 1) / 3)
+
+
     warnings = evaluate(Planted(), (TRAIN, TRAIN), ks=(1,), bootstrap=10).warnings
     assert "With seen candidates excluded no test pair is left: nothing is measured." in warnings
 

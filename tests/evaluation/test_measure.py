@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from evaluation.planted import EXCLUDED, INCLUDED, QUERIES, TEST, TRAIN, Planted, dataset
 
+from turret.evaluation.baselines import Popularity
 from turret.evaluation.measure import View, measure, views
 from turret.evaluation.ranking import Ranks
 from turret.evaluation.truth import Truth
@@ -70,3 +71,27 @@ def test_a_truth_that_is_all_seen_is_undefined() -> None:
     assert isinstance(found, View)
     assert (found.queries, found.pairs) == (0, 0)
     assert all(np.isnan(value) for value in found.figures.values())
+
+
+# Training events of the candidates a to f: 3, 2, 1, 1, 0, 0. Query 0 has seen a and b.
+POPULAR = Ranks(np.array([2, 3, 5, 6], np.int32), np.array([0, 1, 3, 6], np.int32))
+
+
+def test_queries_of_which_nothing_is_known_are_served_the_popular() -> None:
+    found = measure(Planted(unknown=("u0", "u3")), TEST, train=TRAIN, ks=(1, 2, 3, 6))
+    truth = Truth.of(TEST.interactions, num_candidates=6)
+    expected = views(truth, POPULAR, ks=(1, 2, 3, 6), fallbacks=2)
+    assert found.fallbacks == 2
+    assert found.seen_included.figures == expected.seen_included.figures
+    assert found.seen_excluded is not None and expected.seen_excluded is not None
+    assert found.seen_excluded.figures == expected.seen_excluded.figures
+
+
+def test_the_popularity_may_be_given() -> None:
+    upside_down = Popularity(np.arange(6, dtype=np.float32))
+    model = Planted(unknown=("u3",))
+    found = measure(model, TEST, ks=(1,), popularity=upside_down).seen_included
+    assert found.figures["top_k_accuracy@1"] == 2 / 5
+    # Without any the candidates are equally popular: the smallest row is first.
+    assert measure(model, TEST, ks=(1,)).seen_included.figures["top_k_accuracy@1"] == 1 / 5
+    assert measure(model, dataset([(3, 0)]), ks=(1,)).seen_included.figures["mrr@1"] == 1.0

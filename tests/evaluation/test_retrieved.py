@@ -28,6 +28,15 @@ def test_an_exact_index_gives_the_figures_of_the_model(ks: tuple[int, int]) -> N
     assert found == both(measure(Planted(), TEST, train=TRAIN, ks=ks))
 
 
+@pytest.mark.parametrize("unknown", [("u3",), ("u0", "u3"), ("u0", "u1", "u3")])
+def test_queries_of_which_nothing_is_known_are_served_the_popular(unknown: tuple[str, ...]) -> None:
+    index = registry.build("exact", NAMES, np.eye(6, dtype=np.float32))
+    model = Planted(unknown=unknown)
+    found = measure_index(model, index, TEST, train=TRAIN, ks=(1, 3))
+    assert found.fallbacks == len(unknown)
+    assert both(found) == both(measure(model, TEST, train=TRAIN, ks=(1, 3)))
+
+
 def test_the_rows_of_the_index_may_be_in_another_order() -> None:
     model = Planted(np.array([[3, 4, 5, 2, 1, 0]] * 4, np.float32))
     index = registry.build("exact", NAMES[::-1], np.eye(6, dtype=np.float32)[::-1])

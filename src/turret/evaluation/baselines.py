@@ -59,6 +59,11 @@ class Popularity:
         return cls(np.bincount(rows, minlength=train.num_candidates).astype(np.float32))
 
     @property
+    def counts(self) -> Float32[np.ndarray, " candidates"]:
+        """How many training events each candidate has."""
+        return self._counts
+
+    @property
     def num_candidates(self) -> int:
         """The number of candidates it scores."""
         return len(self._counts)

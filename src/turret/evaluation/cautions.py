@@ -8,7 +8,7 @@ from turret.data.dataset import Dataset
 from turret.evaluation.metrics import TOP_K_ACCURACY, parse_label
 from turret.evaluation.report import BaselineFigures, Figures
 
-__all__ = ["about_data", "about_figures"]
+__all__ = ["about_data", "about_fallbacks", "about_figures"]
 
 _FEW_QUERIES = 100
 
@@ -50,6 +50,24 @@ def about_data(train: Dataset, test: Dataset, *, shared: int) -> list[str]:
             f"{new:,} of {len(asked):,} test pairs have a candidate without training interaction."
         )
     return found
+
+
+def about_fallbacks(fallbacks: int, *, queries: int) -> list[str]:
+    """Says how many queries the figures say nothing about the model's vectors for.
+
+    Args:
+        fallbacks: the queries of which the model knows nothing.
+        queries: all queries that are tested.
+
+    Returns:
+        One sentence, or none where the model knows every query.
+    """
+    if fallbacks == 0:
+        return []
+    return [
+        f"Of {fallbacks:,} of {queries:,} test queries the model knows nothing: their figures are "
+        "those of the popular candidates, which they are served."
+    ]
 
 
 def about_figures(model: Figures, baselines: Mapping[str, BaselineFigures]) -> list[str]:

@@ -8,9 +8,9 @@ import numpy as np
 from turret.data.dataset import Dataset
 from turret.data.splits import Split
 from turret.errors import EvaluationError
-from turret.evaluation.baselines import fit_baseline
+from turret.evaluation.baselines import Popularity, fit_baseline
 from turret.evaluation.bootstrap import intervals
-from turret.evaluation.cautions import about_data, about_figures
+from turret.evaluation.cautions import about_data, about_fallbacks, about_figures
 from turret.evaluation.loss import test_loss
 from turret.evaluation.measure import Model, View, Views, measure, measure_baseline
 from turret.evaluation.rank_table import check_ks
@@ -43,6 +43,8 @@ def evaluate(
     The top-k accuracy is per test pair: the share of which the candidate is among the first k,
     every other candidate competing. The other metrics are per query, averaged over the queries
     with a truth. Both are taken with the query's training candidates in the ranking and without.
+    Ranks are those that are served: a query of which the model knows nothing gets the candidates
+    with the most training events.
 
     Args:
         model: what is evaluated.
@@ -88,7 +90,11 @@ def evaluate(
         queries=own.seen_included.queries,
         pairs=own.seen_included.pairs,
         candidates=test.num_candidates,
-        warnings=(*about_data(train, test, shared=shared), *about_figures(figures, rivals)),
+        warnings=(
+            *about_data(train, test, shared=shared),
+            *about_fallbacks(own.fallbacks, queries=own.seen_included.queries),
+            *about_figures(figures, rivals),
+        ),
         seconds=seconds,
     )
 
@@ -148,7 +154,9 @@ def _train(
     if queries < len(truth):
         drawn = np.random.default_rng(seed).choice(len(truth), size=queries, replace=False)
         truth = truth.take(np.sort(drawn))
-    found = measure(model, train, ks=ks, ties=ties, truth=truth).seen_included
+    popularity = Popularity.fit(train)
+    views = measure(model, train, ks=ks, ties=ties, truth=truth, popularity=popularity)
+    found = views.seen_included
     return TrainFigures(seen_included=found.figures, queries=found.queries, pairs=found.pairs)
 
 

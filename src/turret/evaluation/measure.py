@@ -10,11 +10,11 @@ import polars as pl
 from jaxtyping import Bool, Float32, Integer
 
 from turret.data.dataset import Dataset
-from turret.evaluation.baselines import Baseline, BaselineScores
+from turret.evaluation.baselines import Baseline, BaselineScores, Popularity
 from turret.evaluation.metrics import Sums, sums
 from turret.evaluation.rank_table import RankTable
 from turret.evaluation.ranking import Ranks, Ties, rank_truth
-from turret.evaluation.scores import Scores, VectorScores
+from turret.evaluation.scores import VectorScores
 from turret.evaluation.truth import Truth
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "Views",
     "measure",
     "measure_baseline",
-    "vectors_of_truth",
+    "queries_of_truth",
     "views",
 ]
 
@@ -38,6 +38,10 @@ class Model(Protocol):
 
     def candidate_vectors(self, candidates: pl.DataFrame) -> Float32[np.ndarray, "n d"]:
         """One vector for each row of a candidate table."""
+        ...
+
+    def known_queries(self, queries: pl.DataFrame) -> Bool[np.ndarray, " n"]:
+        """Whether anything is known of each query; the others are served the popular."""
         ...
 
 
@@ -97,19 +101,23 @@ class Views:
         seen_included: every candidate is ranked.
         seen_excluded: the candidates that a query met in training are taken off its ranking, and
             off its truth; None when nothing was said to be seen.
+        fallbacks: how many of the queries were ranked for by popularity, since the model knows
+            nothing of them.
     """
 
     seen_included: View
     seen_excluded: View | None
+    fallbacks: int = 0
 
 
-def views(truth: Truth, ranks: Ranks, *, ks: Iterable[int]) -> Views:
+def views(truth: Truth, ranks: Ranks, *, ks: Iterable[int], fallbacks: int = 0) -> Views:
     """Takes every figure of both views.
 
     Args:
         truth: the pairs.
         ranks: their ranks.
         ks: the list lengths.
+        fallbacks: how many of the queries were ranked for by popularity.
 
     Returns:
         The figures with seen candidates included, and excluded if `ranks` knows them.
@@ -120,6 +128,7 @@ def views(truth: Truth, ranks: Ranks, *, ks: Iterable[int]) -> Views:
         seen_excluded=None
         if excluded is None
         else View.without(truth, excluded, seen=excluded == 0, ks=ks),
+        fallbacks=fallbacks,
     )
 
 
@@ -131,8 +140,11 @@ def measure(
     ks: Iterable[int],
     ties: Ties = "row",
     truth: Truth | None = None,
+    popularity: Popularity | None = None,
 ) -> Views:
     """Evaluates a model over the whole catalogue, each query scored once.
+
+    A query of which the model knows nothing is ranked for by popularity, as it is served.
 
     Args:
         model: gives the vectors.
@@ -141,6 +153,8 @@ def measure(
         ks: the list lengths.
         ties: what happens to equal scores, see `turret.evaluation.ranking.rank_truth`.
         truth: the pairs to be found, when they are not all of `test`.
+        popularity: ranks for queries of which the model knows nothing; None: that of `train`, and
+            where there is none, all candidates are equally popular.
 
     Returns:
         The figures.
@@ -150,10 +164,28 @@ def measure(
     """
     if truth is None:
         truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
-    scores = VectorScores(
-        vectors_of_truth(model, test, truth), model.candidate_vectors(test.candidates)
-    )
-    return _ranked(scores, truth, train=train, ks=ks, ties=ties)
+    vectors, known = queries_of_truth(model, test, truth=truth)
+    candidates = model.candidate_vectors(test.candidates)
+    if not known.all():
+        if popularity is None and train is not None:
+            popularity = Popularity.fit(train)
+        vectors, candidates = _with_popularity(vectors, candidates, known, popularity)
+    scores = VectorScores(vectors, candidates)
+    ranks = rank_truth(scores, truth, seen=None if train is None else train.interactions, ties=ties)
+    return views(truth, ranks, ks=ks, fallbacks=int(np.count_nonzero(~known)))
+
+
+def _with_popularity(
+    queries: Float32[np.ndarray, "queries d"],
+    candidates: Float32[np.ndarray, "n d"],
+    known: Bool[np.ndarray, " queries"],
+    popularity: Popularity | None,
+) -> tuple[Float32[np.ndarray, "queries e"], Float32[np.ndarray, "n e"]]:
+    """Vectors of one more dimension, in which the queries that are not known score the counts."""
+    counts = np.zeros(len(candidates), np.float32) if popularity is None else popularity.counts
+    theirs = np.where(known[:, None], queries, np.float32(0))
+    asks = (~known).astype(np.float32)
+    return np.column_stack([theirs, asks]), np.column_stack([candidates, counts])
 
 
 def measure_baseline(
@@ -177,19 +209,18 @@ def measure_baseline(
         The figures.
     """
     truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
-    return _ranked(BaselineScores(baseline, truth.query_row), truth, train=train, ks=ks, ties=ties)
-
-
-def _ranked(
-    scores: Scores, truth: Truth, *, train: Dataset | None, ks: Iterable[int], ties: Ties
-) -> Views:
     seen = None if train is None else train.interactions
+    scores = BaselineScores(baseline, truth.query_row)
     return views(truth, rank_truth(scores, truth, seen=seen, ties=ties), ks=ks)
 
 
-def vectors_of_truth(model: Model, test: Dataset, truth: Truth) -> Float32[np.ndarray, "n d"]:
-    """The vectors of the queries of a truth, in its order."""
+def queries_of_truth(
+    model: Model, test: Dataset, *, truth: Truth
+) -> tuple[Float32[np.ndarray, "n d"], Bool[np.ndarray, " n"]]:
+    """The vectors of the queries of a truth, in its order, and whether the model knows them."""
     if len(truth) * 2 < test.num_queries:
-        return model.query_vectors(test.queries[truth.query_row])
+        asked = test.queries[truth.query_row]
+        return model.query_vectors(asked), model.known_queries(asked)
     # Where most are asked for, computing all costs less than copying the rows of the table.
-    return model.query_vectors(test.queries)[truth.query_row]
+    vectors, known = model.query_vectors(test.queries), model.known_queries(test.queries)
+    return vectors[truth.query_row], known[truth.query_row]

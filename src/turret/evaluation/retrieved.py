@@ -5,12 +5,14 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int64, Integer, Shaped
+from jaxtyping import Bool, Float32, Int64, Integer, Shaped
 
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError
-from turret.evaluation.measure import Model, View, Views, vectors_of_truth
+from turret.evaluation.baselines import BaselineScores, Popularity
+from turret.evaluation.measure import Model, View, Views, queries_of_truth
 from turret.evaluation.rank_table import check_ks
+from turret.evaluation.ranking import rank_truth
 from turret.evaluation.truth import Truth
 
 __all__ = ["RowHits", "Searchable", "measure_index"]
@@ -58,13 +60,15 @@ def measure_index(
     """Evaluates an index by the ids it answers.
 
     Unlike `turret.evaluation.measure.measure` it sees what an approximate index misses. A candidate
-    that is not among the `max(ks)` answers counts as not retrieved.
+    that is not among the `max(ks)` answers counts as not retrieved. The index is not asked for
+    queries of which the model knows nothing: they are ranked for by popularity, as they are served.
 
     Args:
         model: gives the query vectors.
         index: searched twice, with and without the seen candidates.
         test: the events whose candidates should be found.
-        train: the events whose candidates count as seen; over the same tables as `test`.
+        train: the events whose candidates count as seen, and are counted for the popularity; over
+            the same tables as `test`.
         ks: the list lengths.
 
     Returns:
@@ -75,27 +79,47 @@ def measure_index(
     """
     lengths = check_ks(ks)
     truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
-    vectors = vectors_of_truth(model, test, truth)
+    vectors, known = queries_of_truth(model, test, truth=truth)
     in_table, in_index = _translations(index, test)
     indptr, seen = train.pairs_by_query()
     seen_by_query = [seen[indptr[row] : indptr[row + 1]] for row in truth.query_row.tolist()]
     owner = np.repeat(np.arange(len(truth)), np.diff(truth.indptr))
+    asked = np.flatnonzero(known)
+    excluded = [_known(in_index[seen_by_query[query]]) for query in asked.tolist()]
 
     def places(exclude_rows: Sequence[Int64[np.ndarray, " ..."]] | None) -> np.ndarray:
-        hits = index.search_rows(vectors, lengths[-1], exclude_rows=exclude_rows)
-        return _places(in_table[hits.rows], owner=owner, candidate_row=truth.candidate_row)
+        hits = index.search_rows(vectors[asked], lengths[-1], exclude_rows=exclude_rows)
+        answers = np.full((len(truth), hits.rows.shape[1]), -1, dtype=np.int64)
+        answers[asked] = in_table[hits.rows]
+        return _places(answers, owner=owner, candidate_row=truth.candidate_row)
 
-    excluded = [_known(in_index[rows]) for rows in seen_by_query]
-    size = test.num_candidates
-    lengths_seen = [len(rows) for rows in seen_by_query]
-    keys = np.repeat(np.arange(len(truth)), lengths_seen) * size
+    included, unseen = places(None), places(excluded)
+    fallbacks = np.flatnonzero(~known)
+    if len(fallbacks):
+        theirs = truth.take(fallbacks)
+        popular = BaselineScores(Popularity.fit(train), theirs.query_row)
+        ranks = rank_truth(popular, theirs, seen=train.interactions)
+        included[~known[owner]], unseen[~known[owner]] = ranks.included, ranks.excluded
+    met = _met(truth, owner, seen_by_query, size=test.num_candidates)
+    return Views(
+        seen_included=View.of(truth, included, ks=lengths),
+        seen_excluded=View.without(truth, unseen, seen=met, ks=lengths),
+        fallbacks=len(fallbacks),
+    )
+
+
+def _met(
+    truth: Truth,
+    owner: Int64[np.ndarray, " pairs"],
+    seen_by_query: Sequence[Integer[np.ndarray, " ..."]],
+    *,
+    size: int,
+) -> Bool[np.ndarray, " pairs"]:
+    """Whether each pair of the truth was seen."""
+    keys = np.repeat(np.arange(len(truth)), [len(rows) for rows in seen_by_query]) * size
     if len(seen_by_query):
         keys += np.concatenate(seen_by_query)
-    met = np.isin(owner * size + truth.candidate_row, keys)
-    return Views(
-        seen_included=View.of(truth, places(None), ks=lengths),
-        seen_excluded=View.without(truth, places(excluded), seen=met, ks=lengths),
-    )
+    return np.isin(owner * size + truth.candidate_row, keys)
 
 
 def _known(rows: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " ..."]:
