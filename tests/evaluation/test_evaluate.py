@@ -40,9 +40,9 @@ class Known:
     def candidate_vectors(self, candidates: pl.DataFrame) -> np.ndarray:
         return np.eye(candidates.height, dtype=np.float32)
 
-
     def known_queries(self, queries: pl.DataFrame) -> np.ndarray:
         return np.ones(queries.height, np.bool_)
+
 
 @pytest.fixture(scope="module")
 def world() -> SyntheticWorld:
@@ -193,7 +193,6 @@ def test_the_planted_doubts_are_all_named() -> None:
     )
 
 
-def test_a_test_that_is_all_seen_is_named() -> None:
 def test_queries_of_which_nothing_is_known_are_named() -> None:
     model = Planted(unknown=("u2", "u3"))
     report = evaluate(model, (TRAIN, TEST), ks=(6,), bootstrap=0)
@@ -207,6 +206,7 @@ def test_queries_of_which_nothing_is_known_are_named() -> None:
     assert found == pytest.approx((1 / 2 + 1 / 1 + 1 / 1) / 3)
 
 
+def test_a_test_that_is_all_seen_is_named() -> None:
     warnings = evaluate(Planted(), (TRAIN, TRAIN), ks=(1,), bootstrap=10).warnings
     assert "With seen candidates excluded no test pair is left: nothing is measured." in warnings
 
