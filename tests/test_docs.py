@@ -9,7 +9,7 @@ import typer.main
 from sources import ROOT
 
 import turret
-from turret import recipe
+from turret import recipe, recipe_loss
 from turret.cli.app import app
 from turret.data.synthetic import synthetic
 
@@ -23,7 +23,7 @@ STRUCTS = [
     recipe.TwoTower,
     recipe.Tower,
     recipe.Categorical,
-    recipe.Softmax,
+    recipe_loss.Softmax,
     recipe.Train,
     recipe.EarlyStopping,
     recipe.Evaluation,

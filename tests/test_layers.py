@@ -15,6 +15,8 @@ LAYERS = (
     "compilation",
     "doctor",
     "storage",
+    "recipe_checks",
+    "recipe_loss",
     "recipe",
     "toml",
     "data",
@@ -31,17 +33,7 @@ LAYERS = (
     "cli",
     "__main__",
 )
-WITHOUT_JAX = (
-    "errors",
-    "strict",
-    "storage",
-    "recipe",
-    "toml",
-    "data",
-    "evaluation.metrics",
-    "index",
-    "cli",
-)
+WITHOUT_JAX = ("errors", "strict", "storage", "recipe_checks", "recipe_loss", "recipe", "toml", "data", "evaluation.metrics", "index", "cli")
 JAX = ("jax", "jaxlib", "equinox", "optax")
 CANNOT_TRAIN = ("bundle", "recommender", "serving")
 MODULES = [source for source in sources() if source.name != "turret"]

@@ -9,12 +9,12 @@ from turret.recipe import (
     EarlyStopping,
     Evaluation,
     Recipe,
-    Softmax,
     Split,
     Tower,
     Train,
     TwoTower,
 )
+from turret.recipe_loss import Softmax
 
 
 def data(

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from turret.errors import RecipeError
-from turret.recipe import Categorical, EarlyStopping, Recipe, Softmax, Train
+from turret.recipe import Categorical, EarlyStopping, Recipe, Train
+from turret.recipe_loss import Softmax
 from turret.toml import builtin, builtin_names, dumps, load, loads, override
 
 SMALL = """

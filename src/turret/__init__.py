@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from turret.evaluation.report import (
         Report,
     )
-    from turret.index.base import (
+    from turret.index.hits import (
         Hits,
     )
     from turret.model.trained import (
@@ -65,10 +65,14 @@ if TYPE_CHECKING:
         Categorical,
         EarlyStopping,
         Recipe,
-        Softmax,
         Tower,
         Train,
         TwoTower,
+    )
+    from turret.recipe_loss import (
+        BPR,
+        WARP,
+        Softmax,
     )
     from turret.recommender.recommender import (
         Recommender,
@@ -88,6 +92,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "BPR",
     "Bundle",
     "BundleError",
     "CandidateIndexError",
@@ -119,6 +124,7 @@ __all__ = [
     "TrainingInterrupted",
     "TurretError",
     "TwoTower",
+    "WARP",
     "__version__",
     "builtin",
     "evaluate",
@@ -171,17 +177,17 @@ _HOME = {
     ),
     "turret.evaluation.evaluate": ("evaluate",),
     "turret.evaluation.report": ("Report",),
-    "turret.index.base": ("Hits",),
+    "turret.index.hits": ("Hits",),
     "turret.model.trained": ("TrainedModel",),
     "turret.recipe": (
         "Categorical",
         "EarlyStopping",
         "Recipe",
-        "Softmax",
         "Tower",
         "Train",
         "TwoTower",
     ),
+    "turret.recipe_loss": ("BPR", "WARP", "Softmax"),
     "turret.recommender.recommender": ("Recommender",),
     "turret.toml": ("builtin",),
     "turret.train.state": ("train_step",),

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from turret.errors import RecipeError
+from turret.recipe_loss import Loss, Softmax
 
 __all__ = [
     "Categorical",
@@ -20,9 +21,7 @@ __all__ = [
     "Evaluation",
     "Feature",
     "Index",
-    "Loss",
     "Recipe",
-    "Softmax",
     "Split",
     "Tower",
     "Train",
@@ -131,34 +130,6 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         _require(self.embedding_dim >= 1, "model.embedding_dim", self.embedding_dim, "at least 1")
-
-
-class Softmax(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="softmax",
-):
-    """The softmax cross-entropy of each pair's candidate among many: the section `[loss]`.
-
-    Args:
-        candidates: which candidates compete: those of the batch, or the whole catalogue.
-        temperature: scores are divided by it.
-        reduction: the mean over the weights of the pairs, or their sum.
-    """
-
-    candidates: Literal["batch", "all"] = "batch"
-    temperature: float = 1.0
-    reduction: Literal["mean", "sum"] = "mean"
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        _positive("loss.temperature", self.temperature)
-
-
-Loss = Softmax
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

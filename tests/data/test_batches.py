@@ -6,11 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turret.data.batches import Batch, Batches
+from turret.data.batch import Batch
+from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders import fit_encoders
 from turret.errors import DataError
 from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe_loss import Softmax
 
 NUM_EVENTS = 500
 
@@ -77,7 +79,7 @@ def all_pairs(data: Dataset) -> list[tuple[str, str, str, float]]:
 @pytest.mark.parametrize("candidates", ["batch", "all"])
 def test_an_epoch_is_every_event_once(unit, candidates):
     data = dataset()
-    made = batches(data, unit=unit, candidates=candidates)
+    made = batches(data, unit=unit, loss=Softmax(candidates=candidates))
     for epoch in (0, 1):
         first = epoch * made.steps_per_epoch
         seen = [pair for i in range(made.steps_per_epoch) for pair in pairs(made(first + i), made)]
@@ -131,13 +133,15 @@ def test_order_is_drawn_anew_each_epoch_unless_told_otherwise():
 def test_all_candidates_are_those_with_an_interaction():
     data = dataset()
     train = data.with_interactions(data.interactions.take(np.arange(20)))
-    made = batches(train, candidates="all", unit="queries")
+    made = batches(train, loss=Softmax(candidates="all"), unit="queries")
     batch = made(0)
     met = np.unique(train.interactions.candidate_row)
     assert batch.candidate_count.sum() == len(met)
     assert batch.table_rows["candidate/item"] is None  # every row is touched: no sub-table
     whole = batches(
-        train, candidates="all", catalogue=np.arange(data.num_candidates, dtype=np.int32)
+        train,
+        loss=Softmax(candidates="all"),
+        catalogue=np.arange(data.num_candidates, dtype=np.int32),
     )
     assert whole(0).candidate_count.sum() == data.num_candidates
 

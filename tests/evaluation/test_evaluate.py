@@ -20,10 +20,11 @@ from turret.evaluation import loss as loss_of
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report, TrainFigures
 from turret.index import registry
-from turret.index.base import RowHits
+from turret.index.hits import RowHits
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe import Categorical, Softmax, Tower, TwoTower
+from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe_loss import Softmax
 
 
 class Known:

@@ -16,12 +16,12 @@ from turret.recipe import (
     EarlyStopping,
     Evaluation,
     Recipe,
-    Softmax,
     Split,
     Tower,
     Train,
     TwoTower,
 )
+from turret.recipe_loss import Softmax
 
 RECIPE = Recipe(
     data=Data(source="synthetic", query_id="user_id", candidate_id="item_id"),

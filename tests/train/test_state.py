@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turret.data.batches import Batch
+from turret.data.batch import Batch
 from turret.data.dataset import Dataset
-from turret.recipe import Categorical, Softmax, Tower, Train, TwoTower
+from turret.recipe import Categorical, Tower, Train, TwoTower
+from turret.recipe_loss import Softmax
 from turret.train.state import train_step
 from turret.train.trainer import prepare
 

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from turret.data.dataset import Dataset
 from turret.errors import TrainingError
-from turret.recipe import Categorical, EarlyStopping, Softmax, Tower, Train, TwoTower
+from turret.recipe import Categorical, EarlyStopping, Tower, Train, TwoTower
+from turret.recipe_loss import Softmax
 from turret.train.hooks import JsonLines, ProgressBar
 from turret.train.state import train_step
 from turret.train.trainer import fit, prepare, steps

@@ -11,40 +11,38 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64, Shaped
+from jaxtyping import Float32, Int32, Int64
 
-from turret.data.dataset import Dataset, Interactions
+from turret.data.batch import Batch, pad
+from turret.data.columns import Columns, ColumnSet
+from turret.data.dataset import Dataset
+from turret.data.distinct import Distinct
 from turret.data.encoders import TowerEncoder
+from turret.data.subtables import SubTables
 from turret.errors import DataError
 from turret.padding import padded_size
+from turret.recipe_loss import Loss, Softmax
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batches"]
 
 Encoded = Mapping[str, Int32[np.ndarray, " n"]]
 
 
-class Batch(NamedTuple):
-    """One batch, padded to few shapes. NumPy arrays here; a step takes it as it is.
+class _Pairs(NamedTuple):
+    """Pairs as positions of queries and columns, with weights; ascending by query when sorted."""
 
-    Attributes:
-        query: For each query feature its encoded values, one a distinct query, as rows of the
-            sub-table.
-        candidate: For each candidate feature likewise.
-        table_rows: For each embedding table the rows that the batch touches; padding points one
-            past the table's end. None stands for the whole table.
-        pair_query: For each pair the row of its query in this batch, shape `[P]`.
-        pair_candidate: For each pair the row of its candidate in this batch, shape `[P]`.
-        pair_weight: Weight of each pair, shape `[P]`; 0 is padding.
-        candidate_count: How often each candidate stands as a column, shape `[C]`; 0 is padding.
-    """
+    query: Int32[np.ndarray, " p"]
+    candidate: Int32[np.ndarray, " p"]
+    weight: Float32[np.ndarray, " p"]
 
-    query: dict[str, Shaped[np.ndarray, " q"]]
-    candidate: dict[str, Shaped[np.ndarray, " c"]]
-    table_rows: dict[str, Shaped[np.ndarray, " m"] | None]
-    pair_query: Shaped[np.ndarray, " p"]
-    pair_candidate: Shaped[np.ndarray, " p"]
-    pair_weight: Shaped[np.ndarray, " p"]
-    candidate_count: Shaped[np.ndarray, " c"]
+    def distinct(self, num_columns: int) -> "_Pairs":
+        """Each pair once, with its weights summed, ascending by query, then by column."""
+        keys = self.query.astype(np.int64) * num_columns + self.candidate
+        order = np.argsort(keys, kind="stable")
+        first = np.flatnonzero(np.diff(keys[order], prepend=-1))
+        weight = np.add.reduceat(self.weight[order], first)
+        kept = order[first]
+        return _Pairs(self.query[kept], self.candidate[kept], weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,22 +56,21 @@ class Batches:
         query_encoder: Encodes the query table.
         candidate_encoder: Encodes the candidate table.
         batch_size: Pairs, or queries with all of their pairs, in a batch.
+        loss: Says which candidates compete with a pair, and what else a batch has to hold.
         unit: What `batch_size` counts. "pairs" draws interactions; "queries" draws queries, each
             with all of its interactions, so that an epoch scores a query once.
-        candidates: The columns of a batch: the candidates of its pairs, or all that have an
-            interaction.
-        seed: Source of the order.
+        seed: Source of the order and of the draws.
         reshuffle: Whether each epoch has an order of its own.
-        catalogue: Rows of the candidate table that "all" means; None takes those that have an
-            interaction, so that a candidate without one is not trained to rank last.
+        catalogue: Rows of the candidate table that "all candidates" means; None takes those that
+            have an interaction, so that one without is not trained to rank last.
     """
 
     dataset: Dataset
     query_encoder: TowerEncoder
     candidate_encoder: TowerEncoder
     batch_size: int
+    loss: Loss = field(default_factory=Softmax)
     unit: Literal["pairs", "queries"] = "pairs"
-    candidates: Literal["batch", "all"] = "batch"
     seed: int = 0
     reshuffle: bool = True
     catalogue: Int32[np.ndarray, " c"] | None = None
@@ -95,7 +92,7 @@ class Batches:
         Returns:
             The batch.
         """
-        return self.of(self.events(step))
+        return self.of(self.events(step), step=step)
 
     def events(self, step: int) -> Int64[np.ndarray, " p"]:
         """Positions of a step's interactions.
@@ -111,60 +108,80 @@ class Batches:
         chosen = order[position * self.batch_size : (position + 1) * self.batch_size]
         return chosen if self.unit == "pairs" else self._events_of(chosen)
 
-    def of(self, events: Int64[np.ndarray, " p"]) -> Batch:
+    def of(self, events: Int64[np.ndarray, " p"], *, step: int = 0) -> Batch:
         """The batch that consists of given interactions.
 
         Args:
             events: Positions in the data set's interactions.
+            step: Decides what is drawn at random.
 
         Returns:
             The batch.
         """
         interactions = self.dataset.interactions
-        queries, pair_query = self._distinct_queries(interactions.query_row[events])
-        if self.candidates == "all":
-            candidates, count = self._all_candidates
-            pair_candidate = self._column_of_candidate[interactions.candidate_row[events]]
-        else:
-            rows = interactions.candidate_row[events]
-            candidates, pair_candidate = self._distinct_candidates(rows)
-            count = np.bincount(pair_candidate, minlength=len(candidates)).astype(np.float32)
-        query = {name: values[queries] for name, values in self._encoded_queries.items()}
-        candidate = {name: values[candidates] for name, values in self._encoded_candidates.items()}
-        table_rows = self._to_sub_tables(query, candidate)
-        room = padded_size(len(events))
+        query_row = interactions.query_row[events]
+        candidate_row = interactions.candidate_row[events]
+        queries, pair_query = self._distinct_queries(query_row)
+        columns = self._columns.choose(query_row, candidate_row, step=step)
+        query, candidate, table_rows = self._sub_tables.reindex(
+            {name: values[queries] for name, values in self._encoded_queries.items()},
+            {name: values[columns.rows] for name, values in self._encoded_candidates.items()},
+        )
+        weights = interactions.weight
+        weight = np.ones(len(events), np.float32) if weights is None else weights[events]
+        pairs = _Pairs(pair_query, columns.pair_candidate, weight)
+        if self._pairs_distinct:
+            pairs = pairs.distinct(len(columns.rows))
+        room = padded_size(len(pairs.query))
+        # Past the last query, so that a padding pair touches none where pairs mark scores.
+        beyond = padded_size(len(queries)) if self._pairs_distinct else 0
         return Batch(
-            query={name: _pad(values) for name, values in query.items()},
-            candidate={name: _pad(values) for name, values in candidate.items()},
+            query={name: pad(values) for name, values in query.items()},
+            candidate={name: pad(values) for name, values in candidate.items()},
             table_rows=table_rows,
-            pair_query=_pad(pair_query, room),
-            pair_candidate=_pad(pair_candidate, room),
-            pair_weight=_pad(_weights(interactions, events), room),
-            candidate_count=_pad(count),
+            pair_query=pad(pairs.query, room, fill=beyond),
+            pair_candidate=pad(pairs.candidate, room),
+            pair_weight=pad(pairs.weight, room),
+            candidate_count=pad(columns.entries),
+            **self._for_the_loss(queries, columns, room),
         )
 
-    def _to_sub_tables(
-        self, query: dict[str, np.ndarray], candidate: dict[str, np.ndarray]
-    ) -> dict[str, np.ndarray | None]:
-        """Re-index encoded features in place to sub-tables; the rows of each are returned."""
-        users: dict[str, list[tuple[dict[str, np.ndarray], str]]] = {}
-        for encoder, encoded in ((self.query_encoder, query), (self.candidate_encoder, candidate)):
-            for column, table in encoder.tables.items():
-                users.setdefault(table, []).append((encoded, column))
-        table_rows: dict[str, np.ndarray | None] = {}
-        for table, places in users.items():
-            if table in self._whole_tables:
-                table_rows[table] = None
-                continue
-            used = np.concatenate([encoded[column] for encoded, column in places])
-            rows, position = self._distinct_rows[table](used)
-            start = 0
-            for encoded, column in places:
-                stop = start + len(encoded[column])
-                encoded[column] = position[start:stop]
-                start = stop
-            table_rows[table] = _pad(rows, fill=self._num_rows[table])
-        return table_rows
+    def _for_the_loss(
+        self, queries: Int32[np.ndarray, " q"], columns: ColumnSet, room: int
+    ) -> dict[str, np.ndarray]:
+        """The parts of a batch that only some losses need."""
+        parts: dict[str, np.ndarray] = {}
+        if columns.probability is not None:
+            parts["candidate_probability"] = pad(columns.probability, fill=1)
+        if columns.negatives is not None and columns.negative_weight is not None:
+            parts["negatives"] = pad(columns.negatives, room)
+            parts["negative_weight"] = pad(columns.negative_weight, room)
+            parts["catalogue_size"] = np.array(len(self._columns.all_rows), np.float32)
+        if isinstance(self.loss, Softmax):
+            if self.loss.logq == "streaming":
+                parts["candidate_row"] = pad(columns.rows, fill=self.dataset.num_candidates)
+            if self.loss.mask_known_positives == "all":
+                query, column = self._known_positives(queries, columns.rows)
+                parts["known_query"] = pad(query, fill=padded_size(len(queries)))
+                parts["known_candidate"] = pad(column)
+        return parts
+
+    def _known_positives(
+        self, queries: Int32[np.ndarray, " q"], columns: Int32[np.ndarray, " c"]
+    ) -> tuple[Int32[np.ndarray, " k"], Int32[np.ndarray, " k"]]:
+        """All training positives of the batch's queries that stand as columns."""
+        starts, rows = self._positives_by_query
+        place, owner = _spread(starts, queries)
+        column, there = self._columns.column_of(columns, rows[place])
+        return owner[there].astype(np.int32), column[there]
+
+    @property
+    def _pairs_distinct(self) -> bool:
+        """Whether the loss looks at a query's pairs together, each of them once."""
+        loss = self.loss
+        return isinstance(loss, Softmax) and (
+            loss.remove_accidental_hits or loss.mask_known_positives != "none"
+        )
 
     def _order(self, epoch: int) -> Int64[np.ndarray, " n"]:
         if epoch in self._orders:
@@ -194,25 +211,28 @@ class Batches:
         counts = np.bincount(rows, minlength=self.dataset.num_queries)
         return np.concatenate([[0], np.cumsum(counts)]), np.argsort(rows, kind="stable")
 
+    @cached_property
+    def _positives_by_query(self) -> tuple[Int64[np.ndarray, " q1"], Int32[np.ndarray, " n"]]:
+        return self.dataset.pairs_by_query()
+
     def _events_of(self, queries: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " p"]:
         starts, events = self._events_by_query
-        lengths = starts[queries + 1] - starts[queries]
-        offsets = np.repeat(starts[queries] - np.cumsum(lengths) + lengths, lengths)
-        return events[offsets + np.arange(lengths.sum())]
+        return events[_spread(starts, queries)[0]]
 
     @cached_property
-    def _all_candidates(self) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.catalogue
-        if rows is None:
-            rows = np.unique(self.dataset.interactions.candidate_row)
-        return rows, np.ones(len(rows), np.float32)
+    def _columns(self) -> Columns:
+        return Columns(self.dataset, self.loss, self.batch_size, self.seed, self.catalogue)
 
     @cached_property
-    def _column_of_candidate(self) -> Int32[np.ndarray, " n"]:
-        column = np.zeros(self.dataset.num_candidates, np.int32)
-        rows = self._all_candidates[0]
-        column[rows] = np.arange(len(rows), dtype=np.int32)
-        return column
+    def _sub_tables(self) -> SubTables:
+        whole: set[str] = set()
+        if self.loss.candidates == "all":
+            rows, numbers = self._columns.all_rows, self.candidate_encoder.num_rows
+            for column, table in self.candidate_encoder.tables.items():
+                used = np.union1d([0], self._encoded_candidates[column][rows])
+                if len(used) == numbers[table]:
+                    whole.add(table)
+        return SubTables(self.query_encoder, self.candidate_encoder, frozenset(whole))
 
     @cached_property
     def _encoded_queries(self) -> Encoded:
@@ -223,63 +243,15 @@ class Batches:
         return self.candidate_encoder.encode(self.dataset.candidates)
 
     @cached_property
-    def _num_rows(self) -> dict[str, int]:
-        return {**self.query_encoder.num_rows, **self.candidate_encoder.num_rows}
-
-    @cached_property
-    def _whole_tables(self) -> frozenset[str]:
-        """Tables of which every batch touches every row, so that a sub-table would be a copy."""
-        if self.candidates == "batch":
-            return frozenset()
-        rows = self._all_candidates[0]
-        whole = {
-            table
-            for column, table in self.candidate_encoder.tables.items()
-            if len(np.union1d([0], self._encoded_candidates[column][rows])) == self._num_rows[table]
-        }
-        return frozenset(whole)
-
-    @cached_property
-    def _distinct_queries(self) -> "_Distinct":
-        return _Distinct(self.dataset.num_queries)
-
-    @cached_property
-    def _distinct_candidates(self) -> "_Distinct":
-        return _Distinct(self.dataset.num_candidates)
-
-    @cached_property
-    def _distinct_rows(self) -> dict[str, "_Distinct"]:
-        return {table: _Distinct(number) for table, number in self._num_rows.items()}
+    def _distinct_queries(self) -> Distinct:
+        return Distinct(self.dataset.num_queries)
 
 
-class _Distinct:
-    """Distinct values below a bound, and each value's position among them, without sorting.
-
-    The last occurrence of a value stands for it. One slot a possible value is kept between calls
-    and never cleared: what an earlier call left behind is overwritten before it is read.
-    """
-
-    def __init__(self, bound: int):
-        self.slots = np.empty(bound, np.int32)
-
-    def __call__(
-        self, values: Int32[np.ndarray, " n"]
-    ) -> tuple[Int32[np.ndarray, " m"], Int32[np.ndarray, " n"]]:
-        order = np.arange(len(values), dtype=np.int32)
-        self.slots[values] = order
-        distinct = values[self.slots[values] == order]
-        self.slots[distinct] = order[: len(distinct)]
-        return distinct, self.slots[values]
-
-
-def _weights(interactions: Interactions, events: np.ndarray) -> Float32[np.ndarray, " p"]:
-    if interactions.weight is None:
-        return np.ones(len(events), np.float32)
-    return interactions.weight[events]
-
-
-def _pad(values: np.ndarray, room: int | None = None, *, fill: int = 0) -> np.ndarray:
-    room = padded_size(len(values)) if room is None else room
-    out = np.full(room, fill, values.dtype)
-    out[: len(values)] = values
-    return out
+def _spread(
+    starts: Int64[np.ndarray, " q1"], groups: np.ndarray
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+    """The members of some groups of a CSR structure, and each member's position among them."""
+    lengths = starts[groups + 1] - starts[groups]
+    owner = np.repeat(np.arange(len(groups)), lengths)
+    offset = np.repeat(starts[groups] - np.cumsum(lengths) + lengths, lengths)
+    return offset + np.arange(len(owner)), owner

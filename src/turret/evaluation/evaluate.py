@@ -19,7 +19,7 @@ from turret.evaluation.report import BaselineFigures, Figures, Intervals, Report
 from turret.evaluation.retrieved import Searchable, measure_index
 from turret.evaluation.truth import Truth
 from turret.model.trained import TrainedModel
-from turret.recipe import Softmax
+from turret.recipe_loss import Loss
 
 __all__ = ["evaluate"]
 
@@ -29,7 +29,7 @@ def evaluate(
     split: Split | tuple[Dataset, Dataset],
     *,
     ks: Sequence[int] = (1, 5, 10, 20, 50, 100),
-    loss: Softmax | None = None,
+    loss: Loss | None = None,
     batch_size: int = 4096,
     bootstrap: int = 1000,
     baselines: Sequence[str] = ("popularity",),
@@ -53,7 +53,8 @@ def evaluate(
         loss: the loss to compute on the test pairs too; None leaves it out. Needs a
             `TrainedModel`.
         batch_size: pairs in a batch of that loss.
-        bootstrap: resamples for the intervals of the model's figures; 0 leaves them out.
+        bootstrap: resamples for the intervals of the model's figures; 0 leaves them out. Above
+            10,000 queries a formula replaces the resamples.
         baselines: names of `turret.evaluation.baselines.BASELINES`, fitted on the training data.
         train_queries: how many queries, drawn at random where there are more, to take the figures
             on training pairs of; 0 leaves them out.
@@ -160,7 +161,7 @@ def _train(
     return TrainFigures(seen_included=found.figures, queries=found.queries, pairs=found.pairs)
 
 
-def _loss(model: Model, test: Dataset, *, loss: Softmax, batch_size: int) -> dict[str, float]:
+def _loss(model: Model, test: Dataset, *, loss: Loss, batch_size: int) -> dict[str, float]:
     if not isinstance(model, TrainedModel):
         raise EvaluationError(
             "only a TrainedModel has a loss", got=type(model).__name__, fix="Leave loss out."

@@ -9,13 +9,15 @@ import msgspec
 import numpy as np
 from jaxtyping import Array, Float
 
-from turret.data.batches import Batch, Batches
+from turret.data.batch import Batch
+from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.model.objective import batch_loss
 from turret.model.tables import gather
 from turret.model.towers import Parameters
 from turret.model.trained import TrainedModel
-from turret.recipe import Softmax, TwoTower
+from turret.recipe import TwoTower
+from turret.recipe_loss import Loss
 
 __all__ = ["TestLoss", "test_loss"]
 
@@ -34,7 +36,7 @@ class TestLoss(TypedDict):
 
 
 def test_loss(
-    trained: TrainedModel, test: Dataset, *, loss: Softmax, batch_size: int = 4096
+    trained: TrainedModel, test: Dataset, *, loss: Loss, batch_size: int = 4096
 ) -> TestLoss:
     """Measure the training loss on other pairs, in their order, batch after batch.
 
@@ -57,7 +59,7 @@ def test_loss(
         trained.query_encoder,
         trained.candidate_encoder,
         batch_size=batch_size,
-        candidates=loss.candidates,
+        loss=loss,
         catalogue=np.arange(test.num_candidates, dtype=np.int32),
     )
     number = len(test.interactions)
@@ -72,9 +74,7 @@ def test_loss(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _loss(
-    config: TwoTower, loss: Softmax, parameters: Parameters, batch: Batch
-) -> Float[Array, ""]:
+def _loss(config: TwoTower, loss: Loss, parameters: Parameters, batch: Batch) -> Float[Array, ""]:
     table_rows = jax.tree.map(jnp.asarray, batch.table_rows)
     tables = {name: gather(table, table_rows[name]) for name, table in parameters.tables.items()}
     return batch_loss(Parameters(tables, parameters.dense), batch, config=config, loss=loss)

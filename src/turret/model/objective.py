@@ -4,16 +4,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from turret.data.batches import Batch
-from turret.model.losses import softmax_loss
+from turret.data.batch import Batch
+from turret.model.losses.pairwise import bpr_loss, warp_loss
+from turret.model.losses.partition import Cells
+from turret.model.losses.softmax import Columns, Pairs, softmax_loss
 from turret.model.towers import Parameters, candidate_vectors, query_vectors
-from turret.recipe import Softmax, TwoTower
+from turret.recipe import TwoTower
+from turret.recipe_loss import BPR, Loss, Softmax
 
 __all__ = ["batch_loss"]
 
 
 def batch_loss(
-    parameters: Parameters, batch: Batch, *, config: TwoTower, loss: Softmax
+    parameters: Parameters,
+    batch: Batch,
+    *,
+    config: TwoTower,
+    loss: Loss,
+    temperature: Float[Array, ""] | None = None,
+    probability: Float[Array, " c"] | None = None,
 ) -> Float[Array, ""]:
     """The loss of a batch.
 
@@ -23,18 +32,35 @@ def batch_loss(
         batch: The batch.
         config: The two towers.
         loss: The loss.
+        temperature: Instead of the recipe's, when it is learned.
+        probability: Probability of each column, when the training estimates it as it goes; the
+            batch's unless given.
 
     Returns:
         A scalar, reduced as `loss` says.
     """
     tables, dense = parameters
     arrays = jax.tree.map(jnp.asarray, batch)
-    return softmax_loss(
-        query_vectors(config, tables=tables, dense=dense, encoded=arrays.query),
-        candidate_vectors(config, tables=tables, dense=dense, encoded=arrays.candidate),
-        pair_query=arrays.pair_query,
-        pair_candidate=arrays.pair_candidate,
-        pair_weight=arrays.pair_weight,
-        candidate_count=arrays.candidate_count,
-        config=loss,
-    )
+    queries = query_vectors(config, tables=tables, dense=dense, encoded=arrays.query)
+    candidates = candidate_vectors(config, tables=tables, dense=dense, encoded=arrays.candidate)
+    pairs = Pairs(arrays.pair_query, arrays.pair_candidate, arrays.pair_weight)
+    if isinstance(loss, Softmax):
+        if probability is None:
+            probability = arrays.candidate_probability
+        known = None
+        if arrays.known_query is not None:
+            known = Cells(arrays.known_query, arrays.known_candidate)
+        return softmax_loss(
+            queries,
+            candidates,
+            pairs=pairs,
+            columns=Columns(arrays.candidate_count, probability),
+            config=loss,
+            known=known,
+            temperature=temperature,
+        )
+    sampled = {"negatives": arrays.negatives, "negative_weight": arrays.negative_weight}
+    if isinstance(loss, BPR):
+        return bpr_loss(queries, candidates, pairs=pairs, config=loss, **sampled)
+    size = arrays.catalogue_size
+    return warp_loss(queries, candidates, pairs=pairs, config=loss, catalogue_size=size, **sampled)

@@ -9,12 +9,19 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int32, PRNGKeyArray
 
-from turret.data.batches import Batch
+from turret.data.batch import Batch
 from turret.data.encoders import TowerEncoder
 from turret.model.objective import batch_loss
 from turret.model.tables import gather, scatter
-from turret.model.towers import Dense, Parameters, initialize
-from turret.recipe import Softmax, Train, TwoTower
+from turret.model.towers import Dense, Parameters, Tables, initialize
+from turret.recipe import Train, TwoTower
+from turret.recipe_loss import Loss, Softmax
+from turret.train.loss_state import (
+    LossState,
+    initial_loss_state,
+    streaming_probability,
+    temperature_of,
+)
 from turret.train.optimizers import Slots, TableOptimizer, dense_optimizer, table_optimizer
 
 __all__ = ["Losses", "Program", "TrainState", "train_step"]
@@ -47,13 +54,13 @@ class Program(NamedTuple):
     """
 
     config: TwoTower
-    loss: Softmax
+    loss: Loss
     tables: TableOptimizer
     dense: optax.GradientTransformation
     regularization: float = 0.0
 
     @classmethod
-    def of(cls, config: TwoTower, loss: Softmax, train: Train) -> "Program":
+    def of(cls, config: TwoTower, loss: Loss, train: Train) -> "Program":
         """The program of a recipe's sections."""
         tables, dense = table_optimizer(train), dense_optimizer(train)
         return cls(config, loss, tables, dense, train.regularization)
@@ -66,6 +73,7 @@ class TrainState(eqx.Module):
         parameters: Tables and dense parameters.
         slots: For each table the state of its optimizer.
         dense_state: State of the dense optimizer.
+        loss: What the loss keeps; a learned temperature is trained as dense parameters are.
         step: Steps taken.
         program: What stays the same.
     """
@@ -73,6 +81,7 @@ class TrainState(eqx.Module):
     parameters: Parameters
     slots: dict[str, Slots]
     dense_state: optax.OptState
+    loss: LossState
     step: Int32[Array, ""]
     program: Program = eqx.field(static=True)
 
@@ -84,6 +93,7 @@ class TrainState(eqx.Module):
         key: PRNGKeyArray,
         query_encoder: TowerEncoder,
         candidate_encoder: TowerEncoder,
+        num_candidates: int,
         initial_scale: float = 0.05,
     ) -> "TrainState":
         """The state before the first step.
@@ -93,6 +103,7 @@ class TrainState(eqx.Module):
             key: Source of the initial values.
             query_encoder: Says how many rows each of its tables has.
             candidate_encoder: Likewise.
+            num_candidates: Rows of the candidate table, for a loss that watches candidates.
             initial_scale: Tables start uniform in plus or minus this.
 
         Returns:
@@ -100,10 +111,12 @@ class TrainState(eqx.Module):
         """
         num_rows = {**query_encoder.num_rows, **candidate_encoder.num_rows}
         parameters = initialize(key, program.config, num_rows=num_rows, scale=initial_scale)
+        loss = initial_loss_state(program.loss, num_candidates)
         return cls(
             parameters=parameters,
             slots={name: program.tables.init(t) for name, t in parameters.tables.items()},
-            dense_state=program.dense.init(cast(optax.Params, parameters.dense)),
+            dense_state=program.dense.init(_dense(parameters, loss)),
+            loss=loss,
             step=jnp.zeros((), jnp.int32),
             program=program,
         )
@@ -123,17 +136,24 @@ def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Losses]:
     Returns:
         The state after, and the losses at the state before.
     """
-    program, (tables, dense) = state.program, state.parameters
+    program, tables = state.program, state.parameters.tables
     table_rows = jax.tree.map(jnp.asarray, batch.table_rows)
     touched = {name: gather(table, table_rows[name]) for name, table in tables.items()}
     differentiate = jax.value_and_grad(_objective, has_aux=True)
-    (_, losses), gradient = differentiate(Parameters(touched, dense), state, batch)
-    step = state.step + 1
+    body, step = _dense(state.parameters, state.loss), state.step + 1
+    loss, probability = state.loss, None
+    if "gap" in loss:
+        assert isinstance(program.loss, Softmax) and batch.candidate_row is not None
+        rows, rate = jnp.asarray(batch.candidate_row), program.loss.logq_rate
+        loss, probability = streaming_probability(loss, rows, step=step, rate=rate)
+    (_, losses), (table_gradient, body_gradient) = differentiate(
+        (touched, body), state, batch, probability
+    )
     new_tables, new_slots = {}, {}
     for name, table in tables.items():
         where = table_rows[name]
         rows, slots = program.tables.update(
-            gradient.tables[name],
+            table_gradient[name],
             rows=touched[name],
             slots={key: gather(slot, where) for key, slot in state.slots[name].items()},
             step=step,
@@ -142,20 +162,36 @@ def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Losses]:
         new_slots[name] = {
             key: scatter(slot, where, slots[key]) for key, slot in state.slots[name].items()
         }
-    body = cast(optax.Params, dense)
-    change, dense_state = program.dense.update(gradient.dense, state.dense_state, body)
-    parameters = Parameters(new_tables, cast(Dense, optax.apply_updates(body, change)))
-    return TrainState(parameters, new_slots, dense_state, step, program), losses
+    change, dense_state = program.dense.update(body_gradient, state.dense_state, body)
+    dense, learned = cast(tuple[Dense, LossState], optax.apply_updates(body, change))
+    parameters = Parameters(new_tables, dense)
+    return TrainState(parameters, new_slots, dense_state, loss | learned, step, program), losses
+
+
+def _dense(parameters: Parameters, loss: LossState) -> optax.Params:
+    """Everything that the dense optimizer trains."""
+    learned = {name: value for name, value in loss.items() if name == "log_temperature"}
+    return cast(optax.Params, (parameters.dense, learned))
 
 
 def _objective(
-    parameters: Parameters, state: TrainState, batch: Batch
+    trained: tuple[Tables, tuple[Dense, LossState]],
+    state: TrainState,
+    batch: Batch,
+    probability: Float[Array, " c"] | None,
 ) -> tuple[Float[Array, ""], Losses]:
-    program = state.program
-    loss = batch_loss(parameters, batch, config=program.config, loss=program.loss)
+    program, (tables, (dense, learned)) = state.program, trained
+    loss = batch_loss(
+        Parameters(tables, dense),
+        batch,
+        config=program.config,
+        loss=program.loss,
+        temperature=temperature_of(learned),
+        probability=probability,
+    )
     penalty = jnp.zeros(())
     if program.regularization:
-        for name, rows in parameters.tables.items():
+        for name, rows in tables.items():
             square = jnp.sum(jnp.square(rows), axis=1)
             where = batch.table_rows[name]
             if where is not None:

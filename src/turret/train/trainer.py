@@ -11,13 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from turret.data.batches import Batch, Batches
+from turret.data.batch import Batch
+from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders import fit_encoders
 from turret.errors import TrainingError
 from turret.model.towers import Parameters
 from turret.model.trained import TrainedModel
-from turret.recipe import EarlyStopping, Softmax, Train, TwoTower
+from turret.recipe import EarlyStopping, Train, TwoTower
+from turret.recipe_loss import Loss, Softmax
 from turret.train.hooks import EpochReport, Hook, StepReport, loss_values
 from turret.train.state import Losses, Program, TrainState, train_step
 
@@ -62,7 +64,7 @@ class FitResult:
 
 
 def prepare(
-    dataset: Dataset, config: TwoTower, *, loss: Softmax, train: Train
+    dataset: Dataset, config: TwoTower, *, loss: Loss, train: Train
 ) -> tuple[Batches, TrainState]:
     """Encoders, batches and the initial state: all that a loop of one's own needs.
 
@@ -90,7 +92,7 @@ def prepare(
         candidate_encoder,
         batch_size=train.batch_size,
         unit=train.batch_unit or ("queries" if whole else "pairs"),
-        candidates=loss.candidates,
+        loss=loss,
         seed=train.seed,
         reshuffle=train.reshuffle,
     )
@@ -99,6 +101,7 @@ def prepare(
         key=jax.random.key(train.seed),
         query_encoder=query_encoder,
         candidate_encoder=candidate_encoder,
+        num_candidates=dataset.num_candidates,
         initial_scale=train.initial_scale,
     )
     return batches, state
@@ -134,7 +137,7 @@ def fit(
     dataset: Dataset,
     config: TwoTower,
     *,
-    loss: Softmax | None = None,
+    loss: Loss | None = None,
     train: Train | None = None,
     validate: Validate | None = None,
     hooks: Sequence[Hook] = (),
