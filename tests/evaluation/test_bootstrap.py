@@ -45,6 +45,56 @@ def test_intervals_are_percentiles_over_resampled_queries(level: float) -> None:
         np.testing.assert_allclose(found[name], ends, rtol=1e-12)
 
 
+def test_a_shared_denominator_is_resampled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths: list[int] = []
+    resampled = bootstrap._resampled
+
+    def watching(values: np.ndarray, **settings) -> np.ndarray:
+        widths.append(values.shape[1])
+        return resampled(values, **settings)
+
+    monkeypatch.setattr(bootstrap, "_resampled", watching)
+    one = some()
+    twice = Sums(
+        [f"{name}/{n}" for name in one.labels for n in (1, 2)],
+        np.repeat(one.numerators, 2, axis=1),
+        np.repeat(one.denominators, 2, axis=1),
+    )
+    found = intervals(twice, resamples=50, seed=3)
+    assert widths == [4 + 2]
+    alone = intervals(one, resamples=50, seed=3)
+    for name, ends in found.items():
+        np.testing.assert_allclose(ends, alone[name.partition("/")[0]], rtol=1e-12)
+
+
+def test_many_queries_have_the_limit_of_the_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = some(4_000)
+    resampled = intervals(many, resamples=2_000, seed=0)
+    monkeypatch.setattr(bootstrap, "RESAMPLED", 1_000)
+    found = intervals(many, resamples=1, seed=0)
+    for column, (name, (low, high)) in enumerate(found.items()):
+        above, below = many.numerators[:, column], many.denominators[:, column]
+        figure = above.sum() / below.sum()
+        # The delta method, written as the variance of a mean of influences.
+        influence = (above - figure * below) / below.mean()
+        error = math.sqrt(np.square(influence).sum()) / len(influence)
+        assert (high + low) / 2 == pytest.approx(figure, rel=1e-9)
+        assert (high - low) / 2 == pytest.approx(1.959964 * error, rel=1e-6)
+        # 2,000 resamples know a half width to a few per cent.
+        width = resampled[name][1] - resampled[name][0]
+        assert high - low == pytest.approx(width, rel=0.08)
+        assert (low, high) == pytest.approx(resampled[name], abs=0.1 * width)
+
+
+def test_many_queries_with_hardly_a_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "RESAMPLED", 10)
+    above = np.zeros((20, 2))
+    above[0, 0] = 1.0
+    found = intervals(Sums(["a", "b"], above, np.ones((20, 2))), resamples=9, seed=0)
+    assert found["a"][0] == 0.0 and found["a"][1] > 0.05
+    assert found["b"] == (0.0, 0.0)
+
+
 def test_parts_of_the_draws_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = intervals(some(), resamples=50, seed=3)
     monkeypatch.setattr(bootstrap, "_CELLS", 100)
