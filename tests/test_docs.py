@@ -24,6 +24,8 @@ STRUCTS = [
     recipe.Tower,
     recipe.Categorical,
     recipe_loss.Softmax,
+    recipe_loss.BPR,
+    recipe_loss.WARP,
     recipe.Train,
     recipe.EarlyStopping,
     recipe.Evaluation,
