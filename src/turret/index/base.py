@@ -206,6 +206,11 @@ class Index(ABC):
     def settings(self) -> dict[str, Parameter]:
         """What it was built with: every parameter of its kind, by name."""
 
+    @property
+    def alive(self) -> Filter | None:
+        """The rows that can be answers at all; None: every one."""
+        return None
+
     def __len__(self) -> int:
         """Return the number of candidates."""
         return len(self.candidates)

@@ -37,10 +37,10 @@ class Filter:
         """The rows in the set, ascending."""
         return np.flatnonzero(self._mask)
 
-    @cached_property
+    @property
     def count(self) -> int:
         """The number of rows in the set."""
-        return int(np.count_nonzero(self._mask))
+        return self.rows.shape[0]
 
     def keeps(self, rows: Int64[np.ndarray, " ..."]) -> Bool[np.ndarray, " ..."]:
         """Says which of some rows are in the set.

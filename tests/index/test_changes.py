@@ -1,0 +1,120 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from turret.errors import CandidateIndexError
+from turret.index.changes import Change, ChangeLog, columns_of, put, removal, vectors_of
+
+ONE = put(("a", "b"), np.array([[1, 2], [3, 4]], dtype=np.float32))
+TWO = removal(("a",))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    log = ChangeLog(tmp_path / "new folder" / "x.log", belongs_to="x")
+    log.append(ONE)
+    log.append(TWO)
+    log.close()
+    return log.path
+
+
+def read(path: Path) -> list[Change]:
+    log = ChangeLog(path, belongs_to="x")
+    log.close()
+    assert ChangeLog.peek(path, belongs_to="x") == log.changes
+    return log.changes
+
+
+def test_changes_come_back(path: Path) -> None:
+    assert read(path) == [ONE, TWO]
+    assert vectors_of(ONE, 2).tolist() == [[1, 2], [3, 4]]
+    assert path.read_bytes().startswith(b"turret-changes 1 x\n")
+
+
+def test_columns_come_back_with_their_types() -> None:
+    table = pl.DataFrame({"when": [date(2020, 1, 2)], "tags": [["a", None]], "n": [None]})
+    back = columns_of(put(("a",), np.zeros((1, 2), dtype=np.float32), table))
+    assert back is not None
+    assert back.equals(table) and back.schema == table.schema
+    assert columns_of(ONE) is None
+
+
+def test_whatever_a_crash_leaves_of_the_last_record_is_dropped(path: Path) -> None:
+    whole = path.read_bytes()
+    path.unlink()
+    log = ChangeLog(path, belongs_to="x")
+    log.append(ONE)
+    log.close()
+    for length in range(path.stat().st_size, len(whole)):
+        path.write_bytes(whole[:length])
+        assert read(path) == [ONE]
+    log = ChangeLog(path, belongs_to="x")
+    log.append(TWO)
+    log.close()
+    assert read(path) == [ONE, TWO]
+
+
+def test_a_crash_while_the_first_line_is_written(path: Path) -> None:
+    for length in range(len(b"turret-changes 1 x\n")):
+        path.write_bytes(b"turret-changes 1 x\n"[:length])
+        assert read(path) == []
+
+
+def test_damage_before_the_end_is_told(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[40] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(CandidateIndexError, match="damaged at byte 19"):
+        ChangeLog(path, belongs_to="x")
+
+
+def test_the_log_of_something_else_is_refused(path: Path) -> None:
+    with pytest.raises(CandidateIndexError, match="not the log of these candidates"):
+        ChangeLog(path, belongs_to="y")
+
+
+def test_two_writers_are_refused(path: Path) -> None:
+    log = ChangeLog(path, belongs_to="x")
+    with pytest.raises(CandidateIndexError, match="another writer"):
+        ChangeLog(path, belongs_to="x")
+    log.close()
+    assert read(path) == [ONE, TWO]
+
+
+WRITER = """
+import sys
+import numpy as np
+from pathlib import Path
+from turret.index.changes import ChangeLog, put
+log = ChangeLog(Path(sys.argv[1]), belongs_to="x")
+for number in range(len(log.changes), 10**9):
+    log.append(put((str(number),), np.full((1, 8), number, dtype=np.float32)))
+    print(number, flush=True)
+"""
+
+
+def test_every_acknowledged_change_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    for turn in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        told = [process.stdout.readline()]
+        time.sleep(0.05 * turn)
+        os.kill(process.pid, signal.SIGKILL)
+        told += process.stdout.read().splitlines()
+        process.wait()
+        process.stdout.close()
+        last = int(told[-1])
+        changes = read(path)
+        assert [change.ids for change in changes] == [(str(n),) for n in range(len(changes))]
+        assert len(changes) in (last + 1, last + 2)
