@@ -1,5 +1,6 @@
 """The loss on held-back pairs, in batches as in training."""
 
+import math
 from functools import partial
 from typing import TypedDict
 
@@ -7,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import msgspec
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int64
 
 from turret.data.batch import Batch
 from turret.data.batches import Batches
@@ -17,16 +18,19 @@ from turret.model.tables import gather
 from turret.model.towers import Parameters
 from turret.model.trained import TrainedModel
 from turret.recipe import TwoTower
-from turret.recipe_loss import Loss
+from turret.recipe_loss import Loss, Softmax
 
 __all__ = ["TestLoss", "test_loss"]
+
+_TOGETHER = 1 << 16
+"""Pairs that are taken together where it does not matter which."""
 
 
 class TestLoss(TypedDict):
     """The loss on the test part.
 
     Attributes:
-        test: Mean over the pairs, each weighted as the data says.
+        test: Mean over the pairs, each weighted as the data says; NaN where all weights are 0.
         last_batch: Sum over the pairs of the last batch, which is what the progress bar of the
             reference tutorial shows.
     """
@@ -64,13 +68,34 @@ def test_loss(
     )
     number = len(test.interactions)
     summed = msgspec.structs.replace(loss, reduction="sum")
-    sums, weight = [], 0.0
-    for step in range(batches.steps_per_epoch):
-        events = np.arange(step * batch_size, min(number, (step + 1) * batch_size))
-        batch = batches.of(events)
-        sums.append(float(_loss(trained.config, summed, trained.parameters, batch)))
-        weight += float(batch.pair_weight.sum())
-    return TestLoss(test=sum(sums) / weight, last_batch=sums[-1])
+    last = np.arange((batches.steps_per_epoch - 1) * batch_size, number)
+
+    def loss_of(events: Int64[np.ndarray, " p"]) -> float:
+        return float(_loss(trained.config, summed, trained.parameters, batches.of(events)))
+
+    if _pairs_apart(loss):
+        # Whatever the batch, a pair's loss is the same: with its pairs together a query is scored
+        # once, and not once a batch.
+        order = np.argsort(test.interactions.query_row, kind="stable")
+        size = max(batch_size, _TOGETHER)
+        total = sum(loss_of(order[start : start + size]) for start in range(0, number, size))
+        last_batch = loss_of(last)
+    else:
+        last_batch = loss_of(last)
+        before = range(0, int(last[0]), batch_size)
+        total = sum(loss_of(np.arange(start, start + batch_size)) for start in before) + last_batch
+    weights = test.interactions.weight
+    weight = number if weights is None else float(weights.sum(dtype=np.float64))
+    return TestLoss(test=total / weight if weight > 0 else math.nan, last_batch=last_batch)
+
+
+def _pairs_apart(loss: Loss) -> bool:
+    """Whether the loss of a pair does not depend on which others are in its batch."""
+    return (
+        isinstance(loss, Softmax)
+        and loss.candidates == "all"
+        and loss.mask_known_positives != "batch"
+    )
 
 
 @partial(jax.jit, static_argnums=(0, 1))
