@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
+from turret.model.losses.reduction import weighted_mean
 from turret.model.losses.softmax import Pairs
 from turret.recipe_loss import BPR, WARP
 
@@ -100,4 +101,4 @@ def _differences(queries, candidates, pairs: Pairs, negatives) -> Float[Array, "
 
 def _reduced(each: Float[Array, " p"], pairs: Pairs, reduction: str) -> Float[Array, ""]:
     total = jnp.sum(pairs.weight * each)
-    return total if reduction == "sum" else total / jnp.sum(pairs.weight)
+    return total if reduction == "sum" else weighted_mean(total, pairs.weight)

@@ -21,6 +21,7 @@ from turret.errors import ModelError
 from turret.model.losses.hard_negatives import mine
 from turret.model.losses.partition import Cells, PairTerms, log_partition_sum
 from turret.model.losses.positives import log_sum_of_others
+from turret.model.losses.reduction import weighted_mean
 from turret.recipe_loss import Softmax
 
 __all__ = ["Columns", "Pairs", "softmax_loss"]
@@ -80,7 +81,8 @@ def softmax_loss(
         temperature: Instead of the recipe's, for instance a learned one.
 
     Returns:
-        A scalar: the sum over the pairs, or their mean, which divides by the sum of the weights.
+        A scalar: the sum over the pairs, or their mean, which divides by the sum of the weights
+        and is 0 where that is.
 
     Example:
         >>> import jax.numpy as jnp
@@ -124,7 +126,7 @@ def softmax_loss(
         share = config.label_smoothing
         target = (1 - share) * positive + share * even[pairs.query]
     total = partition - jnp.sum(jnp.where(real, pairs.weight * target, 0.0))
-    return total if config.reduction == "sum" else total / jnp.sum(pairs.weight)
+    return total if config.reduction == "sum" else weighted_mean(total, pairs.weight)
 
 
 def _dtype(config: Softmax) -> jnp.dtype:
