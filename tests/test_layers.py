@@ -17,6 +17,7 @@ LAYERS = (
     "storage",
     "recipe_checks",
     "recipe_loss",
+    "recipe_schedule",
     "recipe",
     "toml",
     "data",
@@ -33,7 +34,19 @@ LAYERS = (
     "cli",
     "__main__",
 )
-WITHOUT_JAX = ("errors", "strict", "storage", "recipe_checks", "recipe_loss", "recipe", "toml", "data", "evaluation.metrics", "index", "cli")
+WITHOUT_JAX = (
+    "errors",
+    "strict",
+    "storage",
+    "recipe_checks",
+    "recipe_loss",
+    "recipe",
+    "toml",
+    "data",
+    "evaluation.metrics",
+    "index",
+    "cli",
+)
 JAX = ("jax", "jaxlib", "equinox", "optax")
 CANNOT_TRAIN = ("bundle", "recommender", "serving")
 MODULES = [source for source in sources() if source.name != "turret"]

@@ -9,6 +9,7 @@ from turret.benchmarks.worlds import World
 from turret.data.batches import Batches
 from turret.recipe import Train
 from turret.recipe_loss import Softmax
+from turret.train.schedules import Rates
 from turret.train.state import Program, TrainState
 from turret.train.trainer import steps
 
@@ -43,6 +44,7 @@ class Stepping:
             query_encoder=world.query_encoder,
             candidate_encoder=world.candidate_encoder,
             num_candidates=world.dataset.num_candidates,
+            rates=Rates.of(train, num_steps=self.batches.steps_per_epoch),
         )
         jax.block_until_ready(self.state)
         self._done = 0

@@ -1,11 +1,11 @@
 """Sub-tables: the rows of embedding tables that a batch touches, taken out and put back."""
 
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Int32, Shaped
 
 __all__ = ["gather", "scatter"]
 
 
-def gather(table: Float[Array, "n *d"], rows: Int32[Array, " m"] | None) -> Float[Array, "m *d"]:
+def gather(table: Shaped[Array, "n *d"], rows: Int32[Array, " m"] | None) -> Shaped[Array, "m *d"]:
     """Take rows out of a table, or out of its optimizer's state.
 
     Args:
@@ -20,8 +20,8 @@ def gather(table: Float[Array, "n *d"], rows: Int32[Array, " m"] | None) -> Floa
 
 
 def scatter(
-    table: Float[Array, "n *d"], rows: Int32[Array, " m"] | None, values: Float[Array, "m *d"]
-) -> Float[Array, "n *d"]:
+    table: Shaped[Array, "n *d"], rows: Int32[Array, " m"] | None, values: Shaped[Array, "m *d"]
+) -> Shaped[Array, "n *d"]:
     """Put rows back into a table; in place where the table's buffer was donated.
 
     Args:

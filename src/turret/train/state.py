@@ -1,5 +1,6 @@
 """The training state and the step from one state to the next, as a pure function."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -12,19 +13,29 @@ from jaxtyping import Array, Float, Int32, PRNGKeyArray
 from turret.data.batch import Batch
 from turret.data.encoders import TowerEncoder
 from turret.model.objective import batch_loss
-from turret.model.tables import gather, scatter
+from turret.model.tables import gather
 from turret.model.towers import Dense, Parameters, Tables, initialize
 from turret.recipe import Train, TwoTower
 from turret.recipe_loss import Loss, Softmax
+from turret.train.averaging import Averages, averaged, follow, start
+from turret.train.clipping import clip
 from turret.train.loss_state import (
     LossState,
     initial_loss_state,
     streaming_probability,
     temperature_of,
 )
-from turret.train.optimizers import Slots, TableOptimizer, dense_optimizer, table_optimizer
+from turret.train.optimizers.base import Slots, TableOptimizer
+from turret.train.optimizers.choosing import dense_optimizer as choose_dense_optimizer
+from turret.train.optimizers.choosing import table_optimizer
+from turret.train.optimizers.dense import DenseOptimizer
+from turret.train.optimizers.tables import table_rates, update_tables
+from turret.train.schedules import Rates, schedule_factor
 
 __all__ = ["Losses", "Program", "TrainState", "train_step"]
+
+Body = tuple[Dense, LossState]
+"""What the dense optimizer trains: the towers' bodies, and what the loss learns."""
 
 
 class Losses(NamedTuple):
@@ -51,19 +62,56 @@ class Program(NamedTuple):
         tables: Optimizer of the embedding tables.
         dense: Optimizer of the dense parameters.
         regularization: Factor of the squared length of the touched rows.
+        schedule: Kind of the learning rate's schedule.
+        clips: Whether the gradient's norm is bounded.
+        averaging: Decay of the parameters' average; None for no average.
     """
 
     config: TwoTower
     loss: Loss
     tables: TableOptimizer
-    dense: optax.GradientTransformation
+    dense: DenseOptimizer
     regularization: float = 0.0
+    schedule: str = "constant"
+    clips: bool = False
+    averaging: float | None = None
 
     @classmethod
-    def of(cls, config: TwoTower, loss: Loss, train: Train) -> "Program":
-        """The program of a recipe's sections."""
-        tables, dense = table_optimizer(train), dense_optimizer(train)
-        return cls(config, loss, tables, dense, train.regularization)
+    def of(
+        cls,
+        config: TwoTower,
+        loss: Loss,
+        train: Train,
+        *,
+        dense_optimizer: optax.GradientTransformation | None = None,
+    ) -> "Program":
+        """The program of a recipe's sections.
+
+        Args:
+            config: The two towers.
+            loss: The loss.
+            train: Names the optimizers and their settings.
+            dense_optimizer: An optax transformation for the dense parameters, instead of one that
+                `train` names.
+
+        Returns:
+            The program.
+
+        Raises:
+            RecipeError: When no optimizer of optax is so named, or has such options.
+            ModelError: When features that share a table differ in its learning rate.
+        """
+        table_rates(config)
+        return cls(
+            config,
+            loss,
+            table_optimizer(train),
+            choose_dense_optimizer(train, dense_optimizer),
+            train.regularization,
+            schedule=train.schedule.kind,
+            clips=train.clip_norm is not None,
+            averaging=train.averaging,
+        )
 
 
 class TrainState(eqx.Module):
@@ -75,6 +123,8 @@ class TrainState(eqx.Module):
         dense_state: State of the dense optimizer.
         loss: What the loss keeps; a learned temperature is trained as dense parameters are.
         step: Steps taken.
+        rates: The learning rate and the other numbers of the training.
+        averages: Of the parameters; None without averaging.
         program: What stays the same.
     """
 
@@ -83,6 +133,8 @@ class TrainState(eqx.Module):
     dense_state: optax.OptState
     loss: LossState
     step: Int32[Array, ""]
+    rates: Rates
+    averages: Averages | None
     program: Program = eqx.field(static=True)
 
     @classmethod
@@ -94,6 +146,7 @@ class TrainState(eqx.Module):
         query_encoder: TowerEncoder,
         candidate_encoder: TowerEncoder,
         num_candidates: int,
+        rates: Rates,
         initial_scale: float = 0.05,
     ) -> "TrainState":
         """The state before the first step.
@@ -104,6 +157,7 @@ class TrainState(eqx.Module):
             query_encoder: Says how many rows each of its tables has.
             candidate_encoder: Likewise.
             num_candidates: Rows of the candidate table, for a loss that watches candidates.
+            rates: The learning rate and the other numbers of the training.
             initial_scale: Tables start uniform in plus or minus this.
 
         Returns:
@@ -112,13 +166,36 @@ class TrainState(eqx.Module):
         num_rows = {**query_encoder.num_rows, **candidate_encoder.num_rows}
         parameters = initialize(key, program.config, num_rows=num_rows, scale=initial_scale)
         loss = initial_loss_state(program.loss, num_candidates)
+        optimizer = program.dense.transformation(rates.dense_learning_rate)
         return cls(
             parameters=parameters,
             slots={name: program.tables.init(t) for name, t in parameters.tables.items()},
-            dense_state=program.dense.init(_dense(parameters, loss)),
+            dense_state=_initial(optimizer, _dense(parameters, loss)),
             loss=loss,
             step=jnp.zeros((), jnp.int32),
+            rates=rates,
+            averages=None if program.averaging is None else start(parameters),
             program=program,
+        )
+
+    @property
+    def learning_rate(self) -> Float[Array, ""]:
+        """The learning rate of the next step, before any feature's own factor."""
+        factor = schedule_factor(self.program.schedule, rates=self.rates, taken=self.step)
+        return factor * self.rates.learning_rate
+
+    def averaged(self) -> Parameters:
+        """The parameters to measure and to keep: their average, or, without averaging, themselves.
+
+        Without averaging these are the buffers of the state itself, which the next step reuses.
+        """
+        if self.averages is None or self.program.averaging is None:
+            return self.parameters
+        return averaged(
+            self.averages,
+            parameters=self.parameters,
+            step=self.step,
+            decay=self.program.averaging,
         )
 
 
@@ -139,43 +216,100 @@ def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Losses]:
     program, tables = state.program, state.parameters.tables
     table_rows = jax.tree.map(jnp.asarray, batch.table_rows)
     touched = {name: gather(table, table_rows[name]) for name, table in tables.items()}
-    differentiate = jax.value_and_grad(_objective, has_aux=True)
     body, step = _dense(state.parameters, state.loss), state.step + 1
     loss, probability = state.loss, None
     if "gap" in loss:
         assert isinstance(program.loss, Softmax) and batch.candidate_row is not None
         rows, rate = jnp.asarray(batch.candidate_row), program.loss.logq_rate
         loss, probability = streaming_probability(loss, rows, step=step, rate=rate)
-    (_, losses), (table_gradient, body_gradient) = differentiate(
-        (touched, body), state, batch, probability
+    objective = partial(_objective, state=state, batch=batch, probability=probability)
+    (_, losses), gradient = jax.value_and_grad(objective, has_aux=True)((touched, body))
+    if program.clips:
+        gradient = clip(gradient, state.rates.clip_norm)
+    factor = schedule_factor(program.schedule, rates=state.rates, taken=state.step)
+    rate, own = factor * state.rates.learning_rate, table_rates(program.config)
+    new = update_tables(
+        program.tables,
+        tables=tables,
+        slots=state.slots,
+        touched=touched,
+        gradient=gradient[0],
+        rows=table_rows,
+        learning_rate={name: own[name] * rate for name in tables},
     )
-    new_tables, new_slots = {}, {}
-    for name, table in tables.items():
-        where = table_rows[name]
-        rows, slots = program.tables.update(
-            table_gradient[name],
-            rows=touched[name],
-            slots={key: gather(slot, where) for key, slot in state.slots[name].items()},
+    value_of = partial(_value, objective, touched)
+    (dense, learned), dense_state = _dense_step(
+        state, body, gradient[1], factor=factor, value=losses.total_loss, value_of=value_of
+    )
+    averages = state.averages
+    if averages is not None and program.averaging is not None:
+        averages = follow(
+            averages,
+            before=touched,
+            after=Parameters(new.rows, dense),
+            rows=table_rows,
             step=step,
+            decay=program.averaging,
         )
-        new_tables[name] = scatter(table, where, rows)
-        new_slots[name] = {
-            key: scatter(slot, where, slots[key]) for key, slot in state.slots[name].items()
-        }
-    change, dense_state = program.dense.update(body_gradient, state.dense_state, body)
-    dense, learned = cast(tuple[Dense, LossState], optax.apply_updates(body, change))
-    parameters = Parameters(new_tables, dense)
-    return TrainState(parameters, new_slots, dense_state, loss | learned, step, program), losses
+    return TrainState(
+        parameters=Parameters(new.tables, dense),
+        slots=new.slots,
+        dense_state=dense_state,
+        loss=loss | learned,
+        step=step,
+        rates=state.rates,
+        averages=averages,
+        program=program,
+    ), losses
 
 
-def _dense(parameters: Parameters, loss: LossState) -> optax.Params:
+def _dense(parameters: Parameters, loss: LossState) -> Body:
     """Everything that the dense optimizer trains."""
     learned = {name: value for name, value in loss.items() if name == "log_temperature"}
-    return cast(optax.Params, (parameters.dense, learned))
+    return parameters.dense, learned
+
+
+def _initial(optimizer: optax.GradientTransformationExtraArgs, body: Body) -> optax.OptState:
+    """The dense optimizer's state; nothing where there is nothing to train.
+
+    It is copied: some states begin as the parameters themselves, and a step donates both buffers.
+    """
+    if not jax.tree.leaves(body):
+        return ()
+    return jax.tree.map(jnp.copy, optimizer.init(cast(optax.Params, body)))
+
+
+def _dense_step(
+    state: TrainState,
+    body: Body,
+    gradient: Body,
+    *,
+    factor: Float[Array, ""],
+    value: Float[Array, ""],
+    value_of: Callable[[Body], Float[Array, ""]],
+) -> tuple[Body, optax.OptState]:
+    """The dense optimizer's step; `value_of` serves one that searches along its direction."""
+    if not jax.tree.leaves(body):
+        return body, state.dense_state
+    optimizer = state.program.dense.transformation(factor * state.rates.dense_learning_rate)
+    before = cast(optax.Params, body)
+    change, dense_state = optimizer.update(
+        cast(optax.Updates, gradient),
+        state.dense_state,
+        before,
+        value=value,
+        grad=gradient,
+        value_fn=value_of,
+    )
+    return cast(Body, optax.apply_updates(before, change)), dense_state
+
+
+def _value(objective: Callable, touched: Tables, body: Body) -> Float[Array, ""]:
+    return objective((touched, body))[0]
 
 
 def _objective(
-    trained: tuple[Tables, tuple[Dense, LossState]],
+    trained: tuple[Tables, Body],
     state: TrainState,
     batch: Batch,
     probability: Float[Array, " c"] | None,

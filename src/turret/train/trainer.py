@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from turret.data.batch import Batch
 from turret.data.batches import Batches
@@ -21,6 +22,7 @@ from turret.model.trained import TrainedModel
 from turret.recipe import EarlyStopping, Train, TwoTower
 from turret.recipe_loss import Loss, Softmax
 from turret.train.hooks import EpochReport, Hook, StepReport, loss_values
+from turret.train.schedules import Rates
 from turret.train.state import Losses, Program, TrainState, train_step
 
 __all__ = ["FitResult", "Step", "Validate", "fit", "prepare", "steps"]
@@ -64,7 +66,12 @@ class FitResult:
 
 
 def prepare(
-    dataset: Dataset, config: TwoTower, *, loss: Loss, train: Train
+    dataset: Dataset,
+    config: TwoTower,
+    *,
+    loss: Loss,
+    train: Train,
+    dense_optimizer: optax.GradientTransformation | None = None,
 ) -> tuple[Batches, TrainState]:
     """Encoders, batches and the initial state: all that a loop of one's own needs.
 
@@ -73,6 +80,8 @@ def prepare(
         config: The two towers.
         loss: The loss.
         train: Batch size, optimizer, seed.
+        dense_optimizer: An optax transformation for the dense parameters, instead of one that
+            `train` names.
 
     Returns:
         The batches and the state before the first step.
@@ -97,11 +106,12 @@ def prepare(
         reshuffle=train.reshuffle,
     )
     state = TrainState.create(
-        Program.of(config, loss, train),
+        Program.of(config, loss, train, dense_optimizer=dense_optimizer),
         key=jax.random.key(train.seed),
         query_encoder=query_encoder,
         candidate_encoder=candidate_encoder,
         num_candidates=dataset.num_candidates,
+        rates=Rates.of(train, num_steps=train.epochs * batches.steps_per_epoch),
         initial_scale=train.initial_scale,
     )
     return batches, state
@@ -139,6 +149,7 @@ def fit(
     *,
     loss: Loss | None = None,
     train: Train | None = None,
+    dense_optimizer: optax.GradientTransformation | None = None,
     validate: Validate | None = None,
     hooks: Sequence[Hook] = (),
 ) -> FitResult:
@@ -152,6 +163,8 @@ def fit(
         config: The two towers.
         loss: The loss; the in-batch softmax unless given.
         train: Epochs, batch size, optimizer, seed, early stopping.
+        dense_optimizer: An optax transformation for the dense parameters, instead of one that
+            `train` names.
         validate: Measures the model after an epoch; needed for early stopping.
         hooks: Told of each step and each epoch.
 
@@ -168,7 +181,9 @@ def fit(
             "early stopping has nothing to measure with",
             fix="Hold a validation part back (split.validation_fraction) and pass `validate`.",
         )
-    batches, state = prepare(dataset, config, loss=loss, train=train)
+    batches, state = prepare(
+        dataset, config, loss=loss, train=train, dense_optimizer=dense_optimizer
+    )
     encoders = batches.query_encoder, batches.candidate_encoder
     trained_of = partial(TrainedModel, config, *encoders)
     epochs = _Epochs(batches, train, validate, hooks)
@@ -181,7 +196,7 @@ def fit(
             hook.epoch(report)
         if best.stops_after(report, state):
             break
-    parameters = state.parameters if best.parameters is None else best.parameters
+    parameters = state.averaged() if best.parameters is None else best.parameters
     return FitResult(
         trained_of(parameters),
         tuple(history),
@@ -212,7 +227,7 @@ class _Best:
         value = report.validation[self.stopping.metric]
         if value > self.value:
             self.value, self.epoch, self.without_improvement = value, report.epoch, 0
-            self.parameters = jax.tree.map(jnp.copy, state.parameters)
+            self.parameters = jax.tree.map(jnp.copy, state.averaged())
             return False
         self.without_improvement += 1
         return self.without_improvement >= self.stopping.patience
@@ -244,7 +259,7 @@ class _Epochs:
         every = self.train.early_stopping.every if self.train.early_stopping else 1
         if self.validate is not None and (epoch % every == 0 or epoch == self.train.epochs):
             began = time.perf_counter()
-            validation = dict(self.validate(trained(state.parameters)))
+            validation = dict(self.validate(trained(state.averaged())))
             validation_seconds = time.perf_counter() - began
         report = EpochReport(
             epoch=epoch,
