@@ -114,13 +114,3 @@ def test_a_missing_column_is_named():
 def test_no_rows():
     vectors = trained(model()).candidate_vectors(pl.DataFrame({"item": []}, {"item": pl.String}))
     assert vectors.shape == (0, 4)
-
-
-def test_widths_that_do_not_agree_are_refused():
-    query = Tower([Categorical("user", embedding_dim=3), Categorical("country")])
-    config = TwoTower(query=query, candidate=Tower([Categorical("item")]), embedding_dim=4)
-    with pytest.raises(ModelError, match="without hidden layers"):
-        trained(config)
-    shared = Tower([Categorical("item", table="query/user")])
-    with pytest.raises(ModelError, match="share table 'query/user'"):
-        trained(TwoTower(query=query, candidate=shared, embedding_dim=4))

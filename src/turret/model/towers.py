@@ -14,7 +14,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, PRNGKeyArray
 
 from turret.data.encoders import table_name
-from turret.errors import ModelError
 from turret.model.features import embed, embedding_dims
 from turret.model.layers import MLP, l2_normalize
 from turret.recipe import Tower, TwoTower
@@ -58,9 +57,6 @@ def initialize(
 
     Returns:
         The parameters, float32.
-
-    Raises:
-        ModelError: When features that share a table or are added up differ in width.
     """
     dims = _table_dims(config)
     table_key, query_key, candidate_key = jax.random.split(key, 3)
@@ -110,13 +106,6 @@ def _body(key: PRNGKeyArray, tower: Tower, embedding_dim: int) -> MLP | None:
     if tower.hidden:
         widths = (sum(dims), *tower.hidden, embedding_dim)
         return MLP(key, widths, activation=tower.activation)
-    if any(dim != embedding_dim for dim in dims):
-        raise ModelError(
-            "without hidden layers a tower adds up its features' embeddings",
-            got=dims,
-            expected=f"every width {embedding_dim}",
-            fix="Give the tower hidden layers, or leave the features' embedding_dim out.",
-        )
     return None
 
 
@@ -127,11 +116,5 @@ def _table_dims(config: TwoTower) -> dict[str, int]:
             tower.features, embedding_dims(tower, config.embedding_dim), strict=True
         ):
             table = table_name(name, feature)
-            if dims.setdefault(table, dim) != dim:
-                raise ModelError(
-                    f"two features share table {table!r} with different widths",
-                    got=dim,
-                    expected=dims[table],
-                    fix="Give both the same embedding_dim.",
-                )
+            dims[table] = dim
     return dims

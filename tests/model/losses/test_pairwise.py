@@ -17,7 +17,7 @@ WEIGHT = RNG.uniform(0.5, 2, 20).astype(np.float32)
 NEGATIVES = RNG.integers(0, 9, (20, 5))
 THERE = (RNG.random((20, 5)) < 0.8).astype(np.float32)
 THERE[3] = 0
-PAIRS = Pairs(*(jnp.asarray(x, jnp.int32) for x in (QUERY, CANDIDATE)), jnp.asarray(WEIGHT))
+PAIRS = Pairs(jnp.asarray(QUERY, jnp.int32), jnp.asarray(CANDIDATE, jnp.int32), jnp.asarray(WEIGHT))
 SAMPLED = {
     "negatives": jnp.asarray(NEGATIVES, jnp.int32),
     "negative_weight": jnp.asarray(THERE),

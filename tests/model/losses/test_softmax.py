@@ -89,6 +89,31 @@ def test_a_positive_far_above_the_rest_leaves_it_intact(name):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["plain", "all known positives", "everything, hard"])
+def test_several_vectors_a_query_score_by_the_highest(name):
+    case = Case.random(13, q=7, c=6, p=20, extra=3, ties=False)
+    options = OPTIONS[name] | {"label_smoothing": 0.0}
+    config = Softmax(temperature=0.3, reduction="sum", chunk_size=3, **options)
+    rest = prepared(case, config)
+    several = np.random.default_rng(1).normal(size=(7, 3, 5)).astype(np.float32) / 2
+    candidates = jnp.asarray(case.candidates)
+
+    def by_hand(q, c):
+        # Every score is a product of one vector a query, so the naive form of each choice is right
+        # where the choice is: one column of scores at a time through an identity.
+        return jnp.max(jnp.einsum("qvd,cd->qvc", q, c), axis=1)
+
+    eye = jnp.eye(6)
+    _, value, gradients = both(jnp.asarray(several), candidates, rest, jnp.float32(0.3), config)
+    scores, pull = jax.vjp(by_hand, jnp.asarray(several), candidates)
+    # With scores as query vectors and unit vectors as candidates the single-vector loss sees the
+    # same scores; its gradient by them is pulled back through the maximum.
+    _, want, (by_scores, _) = both(scores, eye, rest, jnp.float32(0.3), config)
+    np.testing.assert_allclose(value, want, rtol=1e-5)
+    for got, wanted in zip(gradients, pull(by_scores), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_a_learned_temperature_gets_its_gradient():
     case = Case.random(5, q=6, c=5, p=20)
     case.masked.clear()

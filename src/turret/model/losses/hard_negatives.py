@@ -16,7 +16,7 @@ Mined = tuple[Int32[Array, "p k"], Float[Array, "p k"]]
 
 @partial(jax.jit, static_argnames=("number", "own_copies", "chunk_size"))
 def mine(
-    queries: Float[Array, "q d"],
+    queries: Float[Array, "q *v d"],
     candidates: Float[Array, "c d"],
     *,
     bias: Float[Array, " c"],
@@ -35,7 +35,7 @@ def mine(
     removed. Here a column fills as many places as it has entries.
 
     Args:
-        queries: Vectors of the distinct queries.
+        queries: Vectors of the distinct queries, one or several each.
         candidates: Vectors of the columns.
         bias: Added to each column's score.
         candidate_count: Entries of each column; 0 takes it out.
@@ -51,13 +51,14 @@ def mine(
     """
     total = len(candidates)
     kept = min(number + 1, total)
-    q, d = queries.shape
+    q, *rest = queries.shape
     chunks = -(-q // chunk_size)
     size = -(-q // chunks)
 
     def highest(start):
-        rows = jax.lax.dynamic_slice(padded, (start, 0), (size, d))
-        scores = jnp.matmul(rows, candidates.T, preferred_element_type=jnp.float32) + bias
+        rows = jax.lax.dynamic_slice_in_dim(padded, start, size)
+        scores = jnp.matmul(rows, candidates.T, preferred_element_type=jnp.float32)
+        scores = (jnp.max(scores, axis=1) if rest[1:] else scores) + bias
         scores = jnp.where(candidate_count > 0, scores, -jnp.inf)
         if cells is not None:
             at = jnp.where(
@@ -67,7 +68,7 @@ def mine(
         values, columns = jax.lax.top_k(scores, kept)
         return columns, jnp.isfinite(values)
 
-    padded = jnp.pad(queries, ((0, chunks * size - q), (0, 0)))
+    padded = jnp.pad(queries, ((0, chunks * size - q), *((0, 0) for _ in rest)))
     columns, real = jax.lax.map(highest, jnp.arange(chunks, dtype=jnp.int32) * size)
     columns, real = (x.reshape(-1, kept)[pair_query] for x in (columns, real))
     entries = jnp.where(real, candidate_count[columns], 0.0)

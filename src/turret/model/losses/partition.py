@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Bool, Float, Int32
 
 __all__ = ["Cells", "PairTerms", "log_partition_sum"]
 
@@ -50,7 +50,7 @@ class PairTerms(NamedTuple):
 
 @partial(jax.custom_vjp, nondiff_argnums=(5, 6))
 def log_partition_sum(
-    queries: Float[Array, "q d"],
+    queries: Float[Array, "q *v d"],
     candidates: Float[Array, "c d"],
     log_weight: Float[Array, " c"],
     pairs: PairTerms,
@@ -61,7 +61,8 @@ def log_partition_sum(
     """The weighted sum of the pairs' log partition functions: `sum_p w_p log(exp U + exp R)`.
 
     Args:
-        queries: Vectors of the distinct queries.
+        queries: Vectors of the distinct queries; with several a query, shape `[Q, V, d]`, the
+            highest of its V scores counts.
         candidates: Vectors of the columns.
         log_weight: `log n_c + b_c` of each column; minus infinity takes a column out.
         pairs: What each pair brings. The gradient goes to `own`, not to `weight`.
@@ -76,10 +77,9 @@ def log_partition_sum(
 
     def chunk(rows):
         start, vectors = rows
-        exponentials, highest, partition = _exponentials(
+        _, highest, partition, _ = _exponentials(
             vectors, candidates, log_weight, cells, start, dtype
         )
-        del exponentials
         at = _in_chunk(pairs.query, start, len(vectors))
         log_partition = (jnp.log(partition) + highest)[:, 0]
         return jnp.sum(_pair_values(log_partition, at, pairs))
@@ -93,7 +93,7 @@ def _forward(queries, candidates, log_weight, pairs, cells, chunk_size, dtype):
     def chunk(carry, rows):
         total, d_candidates, d_own = carry
         start, vectors = rows
-        exponentials, highest, partition = _exponentials(
+        exponentials, highest, partition, winner = _exponentials(
             vectors, candidates, log_weight, cells, start, dtype
         )
         at = _in_chunk(pairs.query, start, len(vectors))
@@ -105,10 +105,10 @@ def _forward(queries, candidates, log_weight, pairs, cells, chunk_size, dtype):
         # The factor of a row is multiplied into the thin sides of the two products, and the
         # candidates' gradient is carried transposed: the product `E.T @ Q` that it saves runs at a
         # third of the speed of the others.
-        scaled = (vectors * factor).astype(dtype)
-        exponentials = exponentials.astype(dtype)
+        exponentials, factor = _by_vector(exponentials.astype(dtype), factor, winner)
+        scaled = (vectors.reshape(-1, vectors.shape[-1]) * factor).astype(dtype)
         d_candidates = d_candidates + _product(scaled.T, exponentials)
-        d_vectors = _product(exponentials, low) * factor
+        d_vectors = (_product(exponentials, low) * factor).reshape(vectors.shape)
         d_own = None if d_own is None else d_own + own_share
         return (total, d_candidates, d_own), d_vectors
 
@@ -120,7 +120,7 @@ def _forward(queries, candidates, log_weight, pairs, cells, chunk_size, dtype):
     (total, d_candidates, d_own), d_queries = jax.lax.scan(
         chunk, start, _chunks(queries, chunk_size)
     )
-    d_queries = d_queries.reshape(-1, queries.shape[1])[: len(queries)].astype(queries.dtype)
+    d_queries = d_queries.reshape(-1, *queries.shape[1:])[: len(queries)].astype(queries.dtype)
     return total, (d_queries, d_candidates.T.astype(candidates.dtype), d_own)
 
 
@@ -135,26 +135,39 @@ def _backward(chunk_size, dtype, gradients, cotangent):
 log_partition_sum.defvjp(_forward, _backward)
 
 
-def _product(a: Float[Array, "n k"], b: Float[Array, "k m"]) -> Float[Array, "n m"]:
+def _product(a: Float[Array, "*n k"], b: Float[Array, "k m"]) -> Float[Array, "*n m"]:
     return jnp.matmul(a, b, preferred_element_type=jnp.float32)
 
 
 def _chunks(
-    queries: Float[Array, "q d"], chunk_size: int
-) -> tuple[Int32[Array, " n"], Float[Array, "n chunk d"]]:
+    queries: Float[Array, "q *v d"], chunk_size: int
+) -> tuple[Int32[Array, " n"], Float[Array, "n chunk *v d"]]:
     """The queries in equal chunks of at most `chunk_size` rows, and where each chunk starts."""
-    q, d = queries.shape
+    q, *rest = queries.shape
     number = -(-q // chunk_size)
     size = -(-q // number)
-    padded = jnp.pad(queries, ((0, number * size - q), (0, 0)))
-    return jnp.arange(number, dtype=jnp.int32) * size, padded.reshape(number, size, d)
+    padded = jnp.pad(queries, ((0, number * size - q), *((0, 0) for _ in rest)))
+    return jnp.arange(number, dtype=jnp.int32) * size, padded.reshape(number, size, *rest)
 
 
 def _exponentials(
     vectors, candidates, log_weight, cells, start, dtype
-) -> tuple[Float[Array, "chunk c"], Float[Array, "chunk 1"], Float[Array, "chunk 1"]]:
-    """`exp(score - highest)` of a chunk, the highest scores, and the sums of the exponentials."""
-    scores = _product(vectors.astype(dtype), candidates.T.astype(dtype)) + log_weight
+) -> tuple[
+    Float[Array, "chunk c"],
+    Float[Array, "chunk 1"],
+    Float[Array, "chunk 1"],
+    Bool[Array, "chunk v c"] | None,
+]:
+    """`exp(score - highest)` of a chunk, the highest scores, and the sums of the exponentials.
+
+    With several vectors a query also which of them gave each score.
+    """
+    scores, winner = _product(vectors.astype(dtype), candidates.T.astype(dtype)), None
+    if scores.ndim == 3:
+        best = jnp.argmax(scores, axis=1, keepdims=True)
+        winner = jnp.arange(scores.shape[1])[:, None] == best
+        scores = jnp.max(scores, axis=1)
+    scores = scores + log_weight
     if cells is not None:
         at = _in_chunk(cells.query, start, len(vectors))
         scores = scores.at[at, cells.candidate].set(-jnp.inf, mode="drop")
@@ -162,7 +175,19 @@ def _exponentials(
     # A query to which no column is left has a sum of zero, not NaN.
     highest = jnp.where(jnp.isfinite(highest), highest, 0.0)
     exponentials = jnp.exp(scores - highest)
-    return exponentials, highest, jnp.sum(exponentials, axis=1, keepdims=True)
+    return exponentials, highest, jnp.sum(exponentials, axis=1, keepdims=True), winner
+
+
+def _by_vector(
+    exponentials: Float[Array, "chunk c"],
+    factor: Float[Array, "chunk 1"],
+    winner: Bool[Array, "chunk v c"] | None,
+) -> tuple[Float[Array, "rows c"], Float[Array, "rows 1"]]:
+    """One row a vector: a score's share goes to the vector that gave it."""
+    if winner is None:
+        return exponentials, factor
+    shares = jnp.where(winner, exponentials[:, None], 0).reshape(-1, exponentials.shape[1])
+    return shares, jnp.repeat(factor, winner.shape[1], axis=0)
 
 
 def _in_chunk(query: Int32[Array, " k"], start: Int32[Array, ""], size: int) -> Int32[Array, " k"]:

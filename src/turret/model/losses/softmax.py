@@ -57,7 +57,7 @@ class Columns(NamedTuple):
 
 
 def softmax_loss(
-    queries: Float[Array, "q d"],
+    queries: Float[Array, "q *v d"],
     candidates: Float[Array, "c d"],
     *,
     pairs: Pairs,
@@ -70,7 +70,8 @@ def softmax_loss(
     """The softmax loss of a batch, reduced as the recipe says.
 
     Args:
-        queries: Vectors of the distinct queries; half precision is computed in float32.
+        queries: Vectors of the distinct queries; half precision is computed in float32. With
+            several vectors a query, shape `[Q, V, d]`, a score is the highest of its V products.
         candidates: Vectors of the distinct candidates.
         pairs: The pairs.
         columns: How often each candidate stands, and its probability.
@@ -106,10 +107,8 @@ def softmax_loss(
         if config.logq_clip is not None:
             probability = jnp.clip(probability, *config.logq_clip)
         bias = -jnp.log(probability)
-    products = (
-        _rounded(queries, config)[pairs.query] * _rounded(candidates, config)[pairs.candidate]
-    )
-    positive = jnp.sum(products, axis=1) + bias[pairs.candidate]
+    high, low = _rounded(queries, config), _rounded(candidates, config)
+    positive = _scores(high[pairs.query], low[pairs.candidate]) + bias[pairs.candidate]
     real = pairs.weight > 0
     if config.hard_negatives is None:
         partition = _all_columns(
@@ -122,6 +121,12 @@ def softmax_loss(
     target = positive
     if config.label_smoothing:
         entries = columns.entries / jnp.sum(columns.entries)
+        if queries.ndim == 3:
+            raise ModelError(
+                "label smoothing spreads over sums of scores, which a maximum is not",
+                got=f"{queries.shape[1]} vectors a query",
+                fix="Set loss.label_smoothing = 0.",
+            )
         even = queries @ (entries @ candidates) + entries @ bias
         share = config.label_smoothing
         target = (1 - share) * positive + share * even[pairs.query]
@@ -133,7 +138,14 @@ def _dtype(config: Softmax) -> jnp.dtype:
     return jnp.dtype(config.precision)
 
 
-def _rounded(vectors: Float[Array, "n d"], config: Softmax) -> Float[Array, "n d"]:
+def _scores(queries: Float[Array, "p *v d"], candidates: Float[Array, "p d"]) -> Float[Array, " p"]:
+    """The score of each pair: the product, or the highest of several."""
+    if queries.ndim == 2:
+        return jnp.sum(queries * candidates, axis=1)
+    return jnp.max(jnp.sum(queries * candidates[:, None], axis=2), axis=1)
+
+
+def _rounded(vectors: Float[Array, "*n d"], config: Softmax) -> Float[Array, "*n d"]:
     """Vectors as the products see them, so that a positive scores the same in either place."""
     return vectors.astype(_dtype(config)).astype(jnp.float32)
 
@@ -204,7 +216,8 @@ def _hard_columns(
         own_copies=not config.remove_accidental_hits and removed is None,
         chunk_size=config.chunk_size,
     )
-    scores = jnp.einsum("pd,pkd->pk", queries[pairs.query], candidates[chosen]) + bias[chosen]
+    scores = jnp.einsum("p...d,pkd->pk...", queries[pairs.query], candidates[chosen])
+    scores = (jnp.max(scores, axis=2) if queries.ndim == 3 else scores) + bias[chosen]
     log_entries = jnp.where(entries > 0, jnp.log(jnp.maximum(entries, 1e-30)), -jnp.inf)
     together = jnp.concatenate([positive[:, None], scores + log_entries], axis=1)
     whole = jax.nn.logsumexp(together, axis=1)
