@@ -9,7 +9,7 @@ import typer.main
 from sources import ROOT
 
 import turret
-from turret import recipe, recipe_loss
+from turret import recipe, recipe_loss, recipe_schedule
 from turret.cli.app import app
 from turret.data.synthetic import synthetic
 
@@ -28,6 +28,7 @@ STRUCTS = [
     recipe_loss.WARP,
     recipe.Train,
     recipe.EarlyStopping,
+    recipe_schedule.Schedule,
     recipe.Evaluation,
     recipe.Index,
 ]

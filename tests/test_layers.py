@@ -40,6 +40,7 @@ WITHOUT_JAX = (
     "storage",
     "recipe_checks",
     "recipe_loss",
+    "recipe_schedule",
     "recipe",
     "toml",
     "data",

@@ -5,6 +5,7 @@ import pytest
 from turret.errors import RecipeError
 from turret.recipe import Categorical, EarlyStopping, Recipe, Train
 from turret.recipe_loss import Softmax
+from turret.recipe_schedule import Schedule
 from turret.toml import builtin, builtin_names, dumps, load, loads, override
 
 SMALL = """
@@ -58,12 +59,18 @@ def test_every_kind_of_value_reads_back_equal() -> None:
             "data.positive": "rating >= 4",
             "split.validation_fraction": "0.1",
             "train.early_stopping.patience": "2",
+            "train.schedule": '{kind = "cosine", warmup = 100, end = 0.5}',
+            "train.dense_optimizer": "adamw",
+            "train.dense_optimizer_options.weight_decay": "0.1",
+            "train.dense_optimizer_options.nesterov": "true",
             "model.query.hidden": "[64, 32]",
         },
     )
     assert recipe.data.files == ("a.csv", 'b "c".csv')
     assert recipe.data.positive == "rating >= 4"
     assert recipe.train.early_stopping == EarlyStopping(patience=2)
+    assert recipe.train.schedule == Schedule(kind="cosine", warmup=100, end=0.5)
+    assert recipe.train.dense_optimizer_options == {"weight_decay": 0.1, "nesterov": True}
     assert recipe.model.query.hidden == (64, 32)
     assert loads(dumps(recipe)) == recipe
     assert hash(loads(dumps(recipe))) == hash(recipe)
