@@ -284,7 +284,9 @@ class Bundle:
         )
         with bundle_files.reading(directory / "index"):
             ids = candidates[head.candidate_id].to_list()
-            index = registry.load(directory / "index", ids, vectors["candidates"])
+            index = registry.load(
+                directory / "index", ids, vectors["candidates"], columns=candidates
+            )
         report, curve = directory / "report.json", directory / "index" / "curve.json"
         return cls(
             config=head.model,

@@ -215,7 +215,7 @@ class LiveIndex:
         try:
             base = registry.of(view.base.kind, view.remaining())
         except BaseException:
-            self._since = None
+            self.forget()
             raise
         self.go_on_with(base)
         return base
@@ -255,6 +255,11 @@ class LiveIndex:
                 raise CandidateIndexError("the index is being compacted already")
             self._since = []
             return self._view
+
+    def forget(self) -> None:
+        """Ends what `collect` began, when there will be no other base."""
+        with self._lock:
+            self._since = None
 
     def _alive_row(self, name: str) -> int | None:
         n = self._left.shape[0]

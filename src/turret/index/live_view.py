@@ -292,6 +292,14 @@ class LiveView(Index):
         return Filter(np.concatenate([self._left > self.change, added]))
 
     @cached_property
+    def moved(self) -> dict[int, int]:
+        """For each id of the base that was replaced: its row in the base, and its row now."""
+        rows, n = self.base.candidates.row_of, self._left.shape[0]
+        kept = enumerate((self._added_left > self.change).tolist(), start=n)
+        named = zip(self._added.ids, kept, strict=True)
+        return {rows[name]: row for name, (row, there) in named if there and name in rows}
+
+    @cached_property
     def alive_count(self) -> int:
         """The number of candidates that are there."""
         count = self._left.shape[0] - self._dead
@@ -370,11 +378,10 @@ def _divided(
 
 def _merged(first: RowHits, second: RowHits, *, n: int, m: int) -> RowHits:
     """The best of both, ties by smallest row."""
-    k = first.rows.shape[1]
-    there: Bool[np.ndarray, "q k"] = np.less(np.arange(k), first.counts[:, None])
-    old = np.where(there, first.rows, n + m)
-    there = np.less(np.arange(k), second.counts[:, None])
-    new = np.where(there, second.rows + n, n + m)
+    k: int = first.rows.shape[1]
+    # Behind the count a row is the number of rows, which is no row.
+    old = np.where(first.rows < n, first.rows, n + m)
+    new = second.rows + n
     rows = np.concatenate([old, new], axis=1)
     scores = np.concatenate([first.scores, second.scores], axis=1)
     order = np.lexsort((rows, -scores, rows == n + m), axis=-1)[:, :k]

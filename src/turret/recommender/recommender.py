@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from turret.bundle.parts import Trained
 from turret.data.dataset import Dataset
 from turret.errors import QueryError
 from turret.index import registry
-from turret.index.base import check_search
+from turret.index.base import Index, check_search
 from turret.index.exact import search_exactly
 from turret.index.filters import Filter, filter_of
 from turret.index.hits import Hits, RowHits
+from turret.index.live import LiveIndex
+from turret.index.live_view import LiveView
+from turret.recommender.changes import opened
 from turret.recommender.resolving import Columns, Resolved, Resolver
 
 __all__ = ["Recommender"]
@@ -56,8 +60,10 @@ class Recommender:
     def __init__(self, bundle: Bundle) -> None:
         """Keep the bundle."""
         self._bundle = bundle
+        self._index: Index = bundle.index
         self._candidates = bundle.index.candidates.with_columns(bundle.candidates)
         self._resolver = Resolver(bundle)
+        self._moved: dict[int, int] = {}
 
     @classmethod
     def build(cls, trained: Trained, train: Dataset, *, index: str = "exact") -> "Recommender":
@@ -89,12 +95,35 @@ class Recommender:
 
         Returns:
             A recommender that answers as the one in memory that the bundle was written from: the
-            same ids, and scores that are equal to the bit for the same call.
+            same ids, and scores that are equal to the bit for the same call. Changes that were
+            logged beside the bundle (see `turret.recommender.live`) are made in it.
 
         Raises:
             BundleError: if there is no bundle, or it is damaged or too new.
         """
-        return cls(Bundle.open(path))
+        bundle, changes = opened(path)
+        if not changes:
+            return cls(bundle)
+        live = LiveIndex(bundle.index)
+        for change in changes:
+            live.apply(change)
+        return cls(bundle).seeing(live.view())
+
+    def seeing(self, view: LiveView) -> "Recommender":
+        """The same recommender with the candidates as of some change.
+
+        Args:
+            view: of a live index that began with the bundle's.
+
+        Returns:
+            A recommender that shares everything else.
+        """
+        same = copy(self)
+        for name in ("_directions", "_popular", "_counts"):
+            same.__dict__.pop(name, None)
+        same._index, same._candidates = view, view.candidates
+        same._moved = view.moved
+        return same
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the bundle; see `Bundle.save`.
@@ -133,7 +162,10 @@ class Recommender:
     @property
     def candidates(self) -> pl.DataFrame:
         """The candidates: their ids and all columns that are there to be displayed."""
-        return self._bundle.candidates
+        columns = self._candidates.columns
+        assert columns is not None
+        alive = self._index.alive
+        return columns if alive is None else columns[alive.rows]
 
     def recommend(
         self,
@@ -172,9 +204,7 @@ class Recommender:
         rows = self._excluded(resolved, exclude_seen=exclude_seen, exclude=exclude)
         among = filter_of(self._candidates, allow=allow, deny=deny, where=where)
         if not resolved.fallback.any():
-            hits = self._bundle.index.search_rows(
-                resolved.vectors, k, exclude_rows=rows, among=among
-            )
+            hits = self._index.search_rows(resolved.vectors, k, exclude_rows=rows, among=among)
         else:
             hits = self._with_fallbacks(resolved, k, rows, among=among)
         return self._candidates.name(hits)
@@ -218,21 +248,27 @@ class Recommender:
                 fix=f"Write [{candidate_ids!r}].",
             )
         ids = [str(name) for name in candidate_ids]
-        unknown = [name for name in ids if name not in self._candidates.row_of]
+        alive = self._index.alive
+        row_of = self._candidates.row_of
+        unknown = [
+            name
+            for name in ids
+            if name not in row_of or not (alive is None or alive.mask[row_of[name]])
+        ]
         if unknown:
             raise QueryError(
                 f"there is no candidate with this {self.candidate_id}",
                 got=unknown[0],
                 expected=f"one of the {len(self._candidates)} candidates of the bundle",
             )
-        rows = self._candidates.rows(ids)
+        rows = np.array([row_of[name] for name in ids], dtype=np.int64)
         directions, pointless = self._directions
         vectors = check_search(directions[rows], dim=self._candidates.dim, k=k, exclude=None)
         everything = np.arange(len(self._candidates))
         excluded = [
             everything if row in pointless else np.append(pointless, row) for row in rows.tolist()
         ]
-        hits = search_exactly(directions, vectors, k, exclude_rows=excluded)
+        hits = search_exactly(directions, vectors, k, exclude_rows=excluded, among=alive)
         # Rounding may carry a cosine a little beyond 1.
         return self._candidates.name(hits._replace(scores=np.clip(hits.scores, -1, 1)))
 
@@ -248,7 +284,18 @@ class Recommender:
     @cached_property
     def _popular(self) -> Int64[np.ndarray, " c"]:
         """Rows of the candidates, those with the most training interactions first."""
-        return np.argsort(-self._bundle.candidate_count, kind="stable")
+        order = np.argsort(-self._counts, kind="stable")
+        alive = self._index.alive
+        return order if alive is None else order[alive.keeps(order)]
+
+    @cached_property
+    def _counts(self) -> Int64[np.ndarray, " c"]:
+        """Training interactions of each candidate; none of those that came later."""
+        counts = np.zeros(len(self._candidates), dtype=np.int64)
+        counts[: self._bundle.candidate_count.shape[0]] = self._bundle.candidate_count
+        for before, now in self._moved.items():
+            counts[now] = counts[before]
+        return counts
 
     def _excluded(
         self, resolved: Resolved, *, exclude_seen: bool, exclude: Sequence[Collection[str]] | None
@@ -265,6 +312,11 @@ class Recommender:
         if not exclude_seen:
             return named
         seen = [self._resolver.seen(row) for row in resolved.rows.tolist()]
+        if self._moved:
+            moved = self._moved
+            now = [[moved[row] for row in rows.tolist() if row in moved] for rows in seen]
+            pairs = zip(seen, now, strict=True)
+            seen = [np.append(rows, more).astype(np.int64) for rows, more in pairs]
         if named is None:
             return seen
         return [np.concatenate(pair) for pair in zip(seen, named, strict=True)]
@@ -281,9 +333,7 @@ class Recommender:
         known = np.flatnonzero(~resolved.fallback)
         theirs = None if rows is None else [rows[query] for query in known.tolist()]
         # Searched even when nobody is left, so that a wrong `k` is refused.
-        found = self._bundle.index.search_rows(
-            resolved.vectors, k, exclude_rows=theirs, among=among
-        )
+        found = self._index.search_rows(resolved.vectors, k, exclude_rows=theirs, among=among)
         hits = RowHits.empty(queries=len(resolved), k=k, size=len(self._candidates))
         for whole, part in zip(hits, found, strict=True):
             whole[known] = part
@@ -297,6 +347,6 @@ class Recommender:
                 best = best[~np.isin(best, rows[query])]
             best = best[:k]
             hits.rows[query, : len(best)] = best
-            hits.scores[query, : len(best)] = self._bundle.candidate_count[best]
+            hits.scores[query, : len(best)] = self._counts[best]
             hits.counts[query] = len(best)
         return hits

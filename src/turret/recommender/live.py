@@ -1,0 +1,199 @@
+"""A recommender whose candidates come, go and change while it answers.
+
+Each change is in a log beside the bundle before it is acknowledged, so it survives the process.
+`Recommender.load` makes the logged changes too. A compaction, which goes on in the background,
+writes them into the bundle.
+"""
+
+import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32
+
+from turret.bundle.bundle import Bundle
+from turret.data.vocabulary import as_ids
+from turret.errors import CandidateIndexError, DataError
+from turret.index.changes import Change, ChangeLog
+from turret.index.live import LiveIndex
+from turret.recommender.changes import compacted, identity_of, log_of
+from turret.recommender.recommender import Recommender
+
+__all__ = ["LiveRecommender"]
+
+
+class LiveRecommender:
+    """Opens a bundle for answers and for changes; one process at a time may.
+
+    Any number of threads may take `now` and ask it, while others change.
+
+    Args:
+        path: the directory of the bundle.
+        compact_after: begins a compaction in the background after so many changes; None: never.
+
+    Raises:
+        BundleError: if there is no bundle, or it is damaged.
+        CandidateIndexError: if its log is damaged, or another process changes this bundle.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, compact_after: int | None = 10_000) -> None:
+        """Open the bundle and its log, and make the logged changes."""
+        self._path = Path(path).resolve()
+        self._compact_after = compact_after
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._bundle = Bundle.open(self._path)
+        self._plain = Recommender(self._bundle)
+        self._log = self._open_log(self._bundle)
+        self._live = LiveIndex(self._bundle.index, log=self._append)
+        for change in self._log.changes:
+            self._live.apply(change, logged=True)
+        self._now = self._plain.seeing(self._live.view())
+
+    @property
+    def now(self) -> Recommender:
+        """The recommender as of the last change; it does not change any more."""
+        return self._now
+
+    def put(self, candidates: pl.DataFrame) -> None:
+        """Adds candidates, encoded by the candidate tower, and replaces those of the same ids.
+
+        Args:
+            candidates: a row each: the id, the columns that the candidate tower reads, and any of
+                the columns that the bundle's candidates have.
+
+        Raises:
+            CandidateIndexError: if the ids or a column cannot be used.
+            DataError: if a column that the tower reads is missing.
+        """
+        ids, table, vectors = self._encoded(candidates)
+        with self._lock:
+            self._live.put(ids, vectors, columns=table)
+            self._changed()
+
+    def add(self, candidates: pl.DataFrame) -> None:
+        """Adds candidates that are not there yet; see `put`.
+
+        Args:
+            candidates: a row each.
+
+        Raises:
+            CandidateIndexError: if one is there already, or as for `put`.
+        """
+        ids, table, vectors = self._encoded(candidates)
+        with self._lock:
+            self._live.add(ids, vectors, columns=table)
+            self._changed()
+
+    def update(self, candidates: pl.DataFrame) -> None:
+        """Replaces candidates that are there; see `put`.
+
+        Args:
+            candidates: a row each.
+
+        Raises:
+            CandidateIndexError: if one is not there, or as for `put`.
+        """
+        ids, table, vectors = self._encoded(candidates)
+        with self._lock:
+            self._live.update(ids, vectors, columns=table)
+            self._changed()
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Takes candidates away; ids that are not there are passed over.
+
+        Args:
+            ids: their ids.
+
+        Returns:
+            How many were there.
+        """
+        with self._lock:
+            number = self._live.remove(ids)
+            self._changed()
+        return number
+
+    def compact(self) -> None:
+        """Writes the changes into the bundle, while answers and changes go on."""
+        view = self._live.collect()
+        try:
+            count = self._bundle.provenance.get("compactions", 0)
+            number = count + 1 if isinstance(count, int) else 1
+            bundle = compacted(self._bundle, view, number=number)
+            with self._lock:
+                self._live.go_on_with(
+                    bundle.index, before=lambda since: self._switch(bundle, since)
+                )
+                self._now = self._plain.seeing(self._live.view())
+        except BaseException:
+            self._live.forget()
+            raise
+
+    def close(self) -> None:
+        """Waits for a compaction in the background and closes the log."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+        self._log.close()
+
+    def __enter__(self) -> "LiveRecommender":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _append(self, change: Change) -> None:
+        self._log.append(change)
+
+    def _open_log(self, bundle: Bundle) -> ChangeLog:
+        return ChangeLog(log_of(self._path, bundle), belongs_to=identity_of(bundle))
+
+    def _encoded(
+        self, candidates: pl.DataFrame
+    ) -> tuple[list[str], pl.DataFrame, Float32[np.ndarray, "m d"]]:
+        name = self._bundle.candidate_id
+        if name not in candidates.columns:
+            raise CandidateIndexError(
+                "the candidates have no ids", got=candidates.columns, expected=f"a column {name}"
+            )
+        ids = as_ids(candidates[name], what=f"the column {name} of the candidates")
+        if ids.null_count() > 0:
+            raise DataError(f"a candidate lacks its {name}", got=f"{ids.null_count()} nulls")
+        table = candidates.with_columns(ids.alias(name))
+        return ids.to_list(), table, self._bundle.trained.candidate_vectors(table)
+
+    def _changed(self) -> None:
+        view = self._live.view()
+        self._now = self._plain.seeing(view)
+        due = self._compact_after is not None and view.change >= self._compact_after
+        if due and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self.compact, name="turret-compaction")
+            self._thread.start()
+
+    def _switch(self, bundle: Bundle, since: list[Change]) -> None:
+        """Puts the new bundle and its log in the place of the old ones.
+
+        A crash before the bundle is renamed into place leaves the old one and its whole log; after
+        that, the new one and a log that holds the changes since.
+        """
+        old = self._log
+        fresh = log_of(self._path, bundle)
+        with suppress(FileNotFoundError):
+            fresh.unlink()
+        log = self._open_log(bundle)
+        try:
+            for change in since:
+                log.append(change)
+            bundle.save(self._path)
+        except BaseException:
+            log.close()
+            raise
+        self._bundle, self._plain, self._log = bundle, Recommender(bundle), log
+        old.close()
+        old.path.unlink()
