@@ -125,6 +125,14 @@ def test_timestamp_seconds_refuses(values: pl.Series, unit: str, message: str) -
         frames.timestamp_seconds(values, unit=unit)
 
 
+def test_weights_that_are_all_zero_are_refused() -> None:
+    with pytest.raises(
+        DataError, match="weight column 'stars' is 0 in all 2 rows: expected at least"
+    ):
+        frames.weight_values(pl.Series("stars", [0, 0]))
+    assert frames.weight_values(pl.Series("stars", [], dtype=pl.Int64)).tolist() == []
+
+
 def test_weight_values() -> None:
     weights = frames.weight_values(pl.Series("stars", [0, 1, 5]))
     assert weights.tolist() == [0.0, 1.0, 5.0]

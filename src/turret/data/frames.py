@@ -174,7 +174,7 @@ def weight_values(values: pl.Series) -> Float32[np.ndarray, " n"]:
         The weights, `[n]`.
 
     Raises:
-        DataError: if the column is not numeric, or one of its values is no weight.
+        DataError: if the column is not numeric, one of its values is no weight, or all are 0.
 
     Example:
         >>> weight_values(pl.Series("stars", [1, 5])).tolist()
@@ -192,6 +192,12 @@ def weight_values(values: pl.Series) -> Float32[np.ndarray, " n"]:
             f"first in row {first + 1:,}",
             got=str(values[first]),
             expected="a finite number, zero or above",
+        )
+    if len(weights) and not weights.any():
+        raise DataError(
+            f"{what} is 0 in all {len(weights):,} rows",
+            expected="at least one weight above 0",
+            fix="Name another column, or none: each interaction then counts 1.",
         )
     return weights
 
