@@ -5,13 +5,20 @@ Only plain data and what makes it impossible live here. `turret.toml` reads and 
 """
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from turret.errors import RecipeError
+from turret.recipe_checks import (
+    require,
+    require_agreement,
+    require_metric,
+    require_positive,
+    require_seed,
+    require_width,
+)
 from turret.recipe_loss import Loss, Softmax
 from turret.recipe_schedule import Schedule
 
@@ -28,15 +35,6 @@ __all__ = [
     "Train",
     "TwoTower",
 ]
-
-
-def _require(holds: bool, key: str, got: object, expected: str) -> None:
-    if not holds:
-        raise RecipeError(key, got=got, expected=expected)
-
-
-def _positive(key: str, value: float) -> None:
-    _require(0 < value < math.inf, key, value, "above 0 and finite")
 
 
 class _Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,13 +67,13 @@ class Categorical(_Column, frozen=True, kw_only=True, tag_field="kind", tag="cat
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         place = f"feature {self.column!r}"
-        _require(self.column != "", "feature column", self.column, "the name of a column")
+        require(self.column != "", "feature column", self.column, "the name of a column")
         dim, size = self.embedding_dim, self.max_size
-        _require(dim is None or dim >= 1, f"{place}: embedding_dim", dim, "at least 1")
-        _require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
-        _require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
+        require(dim is None or dim >= 1, f"{place}: embedding_dim", dim, "at least 1")
+        require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
+        require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
         rate = self.learning_rate
-        _require(0 <= rate < math.inf, f"{place}: learning_rate", rate, "at least 0 and finite")
+        require(0 <= rate < math.inf, f"{place}: learning_rate", rate, "at least 0 and finite")
 
 
 Feature = Categorical
@@ -105,11 +103,11 @@ class Tower(_Features, frozen=True, kw_only=True):
         """Keep tuples and refuse impossible values."""
         msgspec.structs.force_setattr(self, "features", tuple(self.features))
         msgspec.structs.force_setattr(self, "hidden", tuple(self.hidden))
-        _require(len(self.features) > 0, "tower features", [], "at least one feature")
+        require(len(self.features) > 0, "tower features", [], "at least one feature")
         columns = [feature.column for feature in self.features]
-        _require(len(set(columns)) == len(columns), "tower features", columns, "each column once")
-        for width in self.hidden:
-            _require(width >= 1, "tower hidden", list(self.hidden), "widths of at least 1")
+        require(len(set(columns)) == len(columns), "tower features", columns, "each column once")
+        narrowest = min(self.hidden, default=1)
+        require(narrowest >= 1, "tower hidden", list(self.hidden), "widths of at least 1")
 
 
 class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,7 +132,16 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        _require(self.embedding_dim >= 1, "model.embedding_dim", self.embedding_dim, "at least 1")
+        require(self.embedding_dim >= 1, "model.embedding_dim", self.embedding_dim, "at least 1")
+        lookups: list[tuple[str, str, dict[str, object]]] = []
+        for name, tower in (("query", self.query), ("candidate", self.candidate)):
+            for feature in tower.features:
+                dim = feature.embedding_dim or self.embedding_dim
+                if not tower.hidden:
+                    require_width(feature.column, dim, expected=self.embedding_dim)
+                keys: dict[str, object] = {**msgspec.structs.asdict(feature), "embedding_dim": dim}
+                lookups.append((feature.table or f"{name}/{feature.column}", feature.column, keys))
+        require_agreement(lookups)
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,9 +182,9 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 expected="exactly one of the two",
                 fix='Write source = "movielens-100k" or files = "events/*.parquet".',
             )
-        _require(self.files not in ("", ()), "data.files", self.files, "at least one path")
+        require(self.files not in ("", ()), "data.files", self.files, "at least one path")
         same = self.query_id == self.candidate_id
-        _require(not same, "data.candidate_id", self.candidate_id, "another column than query_id")
+        require(not same, "data.candidate_id", self.candidate_id, "another column than query_id")
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,7 +193,8 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     Args:
         kind: by chance, by time, or each query's last interaction.
         test_fraction: the share of interactions held back for the test.
-        validation_fraction: the share held back, from the training part, to choose settings by.
+        validation_fraction: the share of all interactions held back beside the test part, to
+            choose settings by.
         seed: decides what chance decides.
         cut: for `temporal`, the moment the test begins, instead of the fraction: an ISO date, or
             seconds since 1970 UTC.
@@ -203,17 +211,19 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         test, validation = self.test_fraction, self.validation_fraction
-        _require(0 <= test < 1, "split.test_fraction", test, "at least 0 and below 1")
-        _require(
+        require(0 <= test < 1, "split.test_fraction", test, "at least 0 and below 1")
+        held = test > 0 or self.kind == "leave_last_out" or self.cut is not None
+        require(held, "split.test_fraction", test, "above 0: a model is judged on held-back data")
+        require(
             0 <= validation < 1, "split.validation_fraction", validation, "at least 0 and below 1"
         )
         total = test + validation
-        _require(total < 1, "split.test_fraction + split.validation_fraction", total, "below 1")
-        _require(self.seed >= 0, "split.seed", self.seed, "at least 0")
+        require(total < 1, "split.test_fraction + split.validation_fraction", total, "below 1")
+        require_seed("split.seed", self.seed)
         for key in ("cut", "validation_cut"):
             cut = getattr(self, key)
             temporal = cut is None or self.kind == "temporal"
-            _require(temporal, f"split.{key}", cut, 'no cut unless split.kind is "temporal"')
+            require(temporal, f"split.{key}", cut, 'no cut unless split.kind is "temporal"')
 
 
 class EarlyStopping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -234,10 +244,9 @@ class EarlyStopping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         place = "train.early_stopping"
-        named = re.fullmatch(r"[a-z_]+@[1-9][0-9]*", self.metric) is not None
-        _require(named, f"{place}.metric", self.metric, "a metric at a depth, such as 'ndcg@20'")
-        _require(self.patience >= 1, f"{place}.patience", self.patience, "at least 1")
-        _require(self.every >= 1, f"{place}.every", self.every, "at least 1")
+        require_metric(f"{place}.metric", self.metric)
+        require(self.patience >= 1, f"{place}.patience", self.patience, "at least 1")
+        require(self.every >= 1, f"{place}.every", self.every, "at least 1")
 
 
 class _Options(dict[str, bool | int | float | str]):
@@ -303,27 +312,27 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        _require(self.epochs >= 1, "train.epochs", self.epochs, "at least 1")
-        _require(self.batch_size >= 1, "train.batch_size", self.batch_size, "at least 1")
-        _require(self.seed >= 0, "train.seed", self.seed, "at least 0")
+        require(self.epochs >= 1, "train.epochs", self.epochs, "at least 1")
+        require(self.batch_size >= 1, "train.batch_size", self.batch_size, "at least 1")
+        require_seed("train.seed", self.seed)
         for key in ("learning_rate", "dense_learning_rate", "clip_norm"):
             value = getattr(self, key)
             if value is not None:
-                _positive(f"train.{key}", value)
+                require_positive(f"train.{key}", value)
         for key in ("b1", "b2"):
             value = getattr(self, key)
-            _require(0 <= value < 1, f"train.{key}", value, "at least 0 and below 1")
+            require(0 <= value < 1, f"train.{key}", value, "at least 0 and below 1")
         average = self.averaging
         between = average is None or 0 < average < 1
-        _require(between, "train.averaging", average, "between 0 and 1")
+        require(between, "train.averaging", average, "between 0 and 1")
         options = _Options(self.dense_optimizer_options)
         msgspec.structs.force_setattr(self, "dense_optimizer_options", options)
         named = self.dense_optimizer is not None or not options
-        _require(named, "train.dense_optimizer_options", options, "train.dense_optimizer with them")
+        require(named, "train.dense_optimizer_options", options, "train.dense_optimizer with them")
         keys = ("initial_scale", "initial_accumulator", "epsilon", "regularization", "weight_decay")
         for key in keys:
             value = getattr(self, key) or 0.0
-            _require(0 <= value < math.inf, f"train.{key}", value, "at least 0 and finite")
+            require(0 <= value < math.inf, f"train.{key}", value, "at least 0 and finite")
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -343,11 +352,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Keep tuples and refuse impossible values."""
         msgspec.structs.force_setattr(self, "ks", tuple(self.ks))
         ks = list(self.ks)
-        _require(len(ks) > 0, "evaluation.ks", ks, "at least one depth")
-        _require(min(ks) >= 1, "evaluation.ks", ks, "depths of at least 1")
-        _require(len(set(ks)) == len(ks), "evaluation.ks", ks, "each depth once")
-        _require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "at least 1")
-        _require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")
+        require(len(ks) > 0, "evaluation.ks", ks, "at least one depth")
+        require(min(ks) >= 1, "evaluation.ks", ks, "depths of at least 1")
+        require(len(set(ks)) == len(ks), "evaluation.ks", ks, "each depth once")
+        require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "at least 1")
+        require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

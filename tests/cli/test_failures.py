@@ -25,7 +25,7 @@ def broken(world: World) -> Path:
         "impossible": RECIPE.replace("epochs = 2", "epochs = 0"),
         "column": RECIPE.replace('query_id = "user"', 'query_id = "usr"'),
         "feature": RECIPE.replace('column = "country"', 'column = "county"'),
-        "no-test": RECIPE + "[split]\ntest_fraction = 0.0\n",
+        "no-test": RECIPE + "[split]\ntest_fraction = 1e-9\n",
         "text": "hello",
     }
     for name, text in recipes.items():
@@ -52,7 +52,18 @@ def broken(world: World) -> Path:
         (("train", "small.toml", "--set", "trian.epochs=1"), USAGE, ["trian", "mean 'train'?"]),
         (("train", "column.toml"), FAILED, ["usr", "Did you mean 'user'?"]),
         (("train", "feature.toml"), FAILED, ["county", "country"]),
-        (("train", "no-test.toml"), FAILED, ["test"]),
+        (("train", "no-test.toml"), FAILED, ["The test part of the split is empty"]),
+        (
+            ("train", "small.toml", "--set", "train.early_stopping.metric=ndgc@5"),
+            USAGE,
+            ["no such metric: got 'ndgc@5'", "mean 'ndcg'?"],
+        ),
+        (("train", "small.toml", "--set", f"train.seed={2**63}"), USAGE, ["train.seed: got"]),
+        (
+            ("train", "small.toml", "--set", "split.test_fraction=0.0"),
+            USAGE,
+            ["split.test_fraction: got 0.0, expected above 0"],
+        ),
         (("train", "small.toml", "--output", "."), FAILED, ["is not a bundle", "not overwritten"]),
         (("train", "small.toml", "--bogus"), USAGE, ["--bogus", "See 'turret train --help'."]),
         (("train",), USAGE, ["RECIPE", "See 'turret train --help'."]),

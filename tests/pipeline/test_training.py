@@ -123,7 +123,9 @@ def test_another_directory_is_refused_before_the_work_begins(tmp_path: Path) -> 
 
 
 def test_nothing_is_written_when_a_part_is_empty(dataset: Dataset, tmp_path: Path) -> None:
-    empty = msgspec.structs.replace(RECIPE, split=Split(test_fraction=0.0, validation_fraction=0.1))
+    empty = msgspec.structs.replace(
+        RECIPE, split=Split(test_fraction=1e-9, validation_fraction=0.1)
+    )
     with pytest.raises(SplitError):
         train(empty, output=tmp_path / "out", dataset=dataset)
     assert list(tmp_path.iterdir()) == []
