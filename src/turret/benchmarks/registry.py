@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from turret.benchmarks import training
+from turret.benchmarks import index, training
 from turret.errors import RecipeError, nearest
 from turret.strict import convert
 
 __all__ = ["names", "run", "settings_of"]
 
 _BENCHMARKS: dict[str, tuple[type[msgspec.Struct], Callable[..., dict[str, dict[str, Any]]]]] = {
+    "index": (index.IndexSettings, index.run),
     "training": (training.TrainingSettings, training.run),
 }
 

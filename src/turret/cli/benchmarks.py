@@ -22,8 +22,11 @@ def add_commands(app: typer.Typer) -> None:
 
 def bench(
     name: Annotated[
-        Literal["training"],
-        typer.Argument(metavar="NAME", help="training: the loss, the step, tables, memory."),
+        Literal["index", "training"],
+        typer.Argument(
+            metavar="NAME",
+            help="index: recall, latency, filters. training: the loss, the step, tables, memory.",
+        ),
     ],
     settings: Annotated[
         list[str] | None,
