@@ -109,6 +109,21 @@ def test_another_index_answers_in_the_place_of_the_old_one(place: Path) -> None:
     assert found.ids.tolist() == before.index.search(before.query_vectors, 10).ids.tolist()
 
 
+def test_the_report_in_the_bundle_says_that_the_index_is_another(place: Path) -> None:
+    judged = evaluate_bundle(place)
+    replace(Bundle.open(place), report=judged.to_dict()).save(place)
+    warning = (
+        "These figures were taken before the index was built anew, of the kind {!r}: "
+        "`turret evaluate` judges it."
+    )
+    for kind in ("faiss", "exact"):
+        rebuild_index(place, kind=kind)
+        report = Bundle.open(place).report
+        assert report is not None
+        assert report.pop("warnings") == [*judged.warnings, warning.format(kind)]
+        assert report == {k: v for k, v in judged.to_dict().items() if k != "warnings"}
+
+
 def test_an_index_that_is_not_exact_is_judged_by_what_it_answers(place: Path) -> None:
     exact = evaluate_bundle(place)
     rebuild_index(place, kind="faiss")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -23,6 +24,8 @@ from turret.recipe import Index as IndexConfig
 from turret.recipe import Recipe
 
 __all__ = ["evaluate_bundle", "rebuild_index", "tune_index"]
+
+_REBUILT = "These figures were taken before the index was built anew"
 
 
 def evaluate_bundle(
@@ -77,6 +80,8 @@ def evaluate_bundle(
 def rebuild_index(directory: str | os.PathLike[str], *, kind: str) -> Index:
     """Build the index of a bundle anew and put it in the place of the old one.
 
+    The report in the bundle stays, with a warning that it was made before.
+
     Args:
         directory: the bundle; it changes at once or not at all.
         kind: `exact`, `scann` or `faiss`.
@@ -90,7 +95,7 @@ def rebuild_index(directory: str | os.PathLike[str], *, kind: str) -> Index:
     """
     bundle = Bundle.open(directory)
     index = registry.of(kind, bundle.index.candidates)
-    _with_kind(bundle.with_index(index)).save(directory)
+    _told(bundle.with_index(index)).save(directory)
     return index
 
 
@@ -124,16 +129,25 @@ def tune_index(
         target_recall=target_recall,
         k=k,
     )
-    _with_kind(bundle.with_index(index, curve)).save(directory)
+    _told(bundle.with_index(index, curve)).save(directory)
     return curve
 
 
-def _with_kind(bundle: Bundle) -> Bundle:
-    """Return the bundle with a recipe that names the kind of its index."""
-    if bundle.recipe is None:
-        return bundle
-    config = msgspec.convert({"kind": bundle.index.kind}, IndexConfig)
-    return replace(bundle, recipe=msgspec.structs.replace(bundle.recipe, index=config))
+def _told(bundle: Bundle) -> Bundle:
+    """Return the bundle with a recipe and a report that know of its new index."""
+    recipe, report = bundle.recipe, bundle.report
+    if recipe is not None:
+        config = msgspec.convert({"kind": bundle.index.kind}, IndexConfig)
+        recipe = msgspec.structs.replace(recipe, index=config)
+    if report is not None:
+        before = [text for text in _sentences(report) if not text.startswith(_REBUILT)]
+        now = f"{_REBUILT}, of the kind {bundle.index.kind!r}: `turret evaluate` judges it."
+        report = {**report, "warnings": [*before, now]}
+    return replace(bundle, recipe=recipe, report=report)
+
+
+def _sentences(report: dict[str, object]) -> list[str]:
+    return [str(text) for text in cast("list[object]", report.get("warnings") or [])]
 
 
 def _given(
