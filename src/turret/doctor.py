@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
+from turret.errors import installation
+
 __all__ = ["Diagnosis", "Part", "diagnose"]
 
 _CORE = (
@@ -27,9 +29,6 @@ _OPTIONAL = (
     ("approximate search", "scann", None),
     ("approximate search", "faiss-cpu", "faiss"),
     ("TensorBoard logs", "tensorboardX", "tensorboard"),
-    ("SavedModel", "tensorflow", "tensorflow"),
-    ("ONNX", "onnx", "onnx"),
-    ("more baselines", "implicit", "baselines"),
 )
 
 
@@ -103,7 +102,7 @@ def _version(name: str) -> str | None:
 
 def _part(purpose: str, name: str, extra: str | None) -> Part:
     found = _version(name)
-    install = None if found is not None or extra is None else f"pip install 'turret[{extra}]'"
+    install = None if found is not None or extra is None else installation(extra)
     return Part(name=name, purpose=purpose, version=found, install=install)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "TrainingError",
     "TrainingInterrupted",
     "TurretError",
+    "installation",
     "nearest",
 ]
 
@@ -169,17 +170,31 @@ class MissingPartError(TurretError):
         extra: the extra of the `turret` package that brings it.
 
     Example:
-        >>> print(MissingPartError("faiss", extra="faiss"))
-        faiss is not installed. Install it with: pip install 'turret[faiss]'
+        >>> MissingPartError("faiss", extra="faiss").what
+        'faiss is not installed'
     """
 
     def __init__(self, part: str, *, extra: str) -> None:
         """Name the part and the extra that brings it."""
-        super().__init__(
-            f"{part} is not installed", fix=f"Install it with: pip install 'turret[{extra}]'"
-        )
+        super().__init__(f"{part} is not installed", fix=f"Install it with: {installation(extra)}")
         self.part = part
         self.extra = extra
+
+
+def installation(extra: str) -> str:
+    """Say how an optional part is installed.
+
+    Args:
+        extra: the extra of the `turret` package that brings it.
+
+    Returns:
+        The command, and the one that works in a checkout of the project.
+
+    Example:
+        >>> installation("faiss")
+        "pip install 'turret[faiss]' (in a checkout: pip install -e '.[faiss]')"
+    """
+    return f"pip install 'turret[{extra}]' (in a checkout: pip install -e '.[{extra}]')"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
