@@ -4,7 +4,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from turret.compilation import cache_folder, keep_compiled_programs
+from turret.compilation import keep_compiled_programs
 
 OPTIONS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
 
@@ -15,13 +15,6 @@ def untouched() -> Iterator[None]:
     yield
     for name, value in before.items():
         jax.config.update(name, value)
-
-
-def test_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "turret"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "turret"
 
 
 def test_a_folder_is_set_unless_there_is_one(

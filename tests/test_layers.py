@@ -12,6 +12,7 @@ LAYERS = (
     "errors",
     "strict",
     "padding",
+    "caching",
     "compilation",
     "doctor",
     "storage",
@@ -37,6 +38,7 @@ LAYERS = (
 WITHOUT_JAX = (
     "errors",
     "strict",
+    "caching",
     "storage",
     "recipe_checks",
     "recipe_loss",

@@ -1,22 +1,10 @@
 """Keeps compiled programs between processes, so that the second start is a quick one."""
 
-import os
-from pathlib import Path
-
 import jax
 
-__all__ = ["cache_folder", "keep_compiled_programs"]
+from turret.caching import cache_folder
 
-
-def cache_folder() -> Path:
-    """Return the folder in the user's cache where Turret keeps what can be made again.
-
-    Returns:
-        `$XDG_CACHE_HOME/turret`, or `~/.cache/turret` when that variable is unset. It may not
-        exist.
-    """
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "turret"
+__all__ = ["keep_compiled_programs"]
 
 
 def keep_compiled_programs() -> None:

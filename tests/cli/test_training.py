@@ -7,6 +7,7 @@ from cli.conftest import Turret, World
 
 from turret.bundle.bundle import Bundle
 from turret.data import sources
+from turret.data.movielens_archive import NoCopyError
 from turret.data.synthetic import synthetic
 from turret.errors import DataError
 
@@ -71,7 +72,7 @@ def test_the_demonstration_without_a_copy_of_movielens(
     turret: Turret, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nowhere(*_: object, **__: object) -> None:
-        raise DataError("No copy of MovieLens 100k is within reach")
+        raise NoCopyError("No copy of MovieLens 100k is within reach")
 
     monkeypatch.setattr(sources, "movielens", nowhere)
     small = partial(synthetic, num_queries=100, num_candidates=50, num_interactions=3000)
@@ -89,6 +90,18 @@ def test_the_demonstration_without_a_copy_of_movielens(
     assert bundle.recipe is not None and bundle.recipe.data.source == "synthetic"
     assert "The bundle: demo/tutorial" in said
     assert f"evaluate {Path('demo/tutorial')}" in said[-2]
+
+
+def test_the_demonstration_with_a_damaged_copy_fails(
+    turret: Turret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object, **__: object) -> None:
+        raise DataError("MovieLens 100k differs from the published release")
+
+    monkeypatch.setattr(sources, "movielens", damaged)
+    done = turret("demo")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "Error: MovieLens 100k differs from the published release.\n"
 
 
 def test_a_copy_that_is_named_must_be_there(turret: Turret) -> None:

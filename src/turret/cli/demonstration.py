@@ -11,7 +11,6 @@ import typer
 
 from turret.cli.output import nearby, say
 from turret.cli.progress import train_with_progress
-from turret.errors import DataError
 
 if TYPE_CHECKING:
     from turret.data.dataset import Dataset
@@ -53,6 +52,7 @@ def run(*, recipe: str | None, data: str, output: Path) -> None:
 def _dataset(config: "Data", data: str) -> "tuple[Dataset, str]":
     """Return the data, and the source that names them in a recipe."""
     from turret.data import sources
+    from turret.data.movielens_archive import NoCopyError
 
     known = data in ("movielens-100k", "synthetic")
     source = data if known else f"movielens-100k:{data}"
@@ -60,9 +60,7 @@ def _dataset(config: "Data", data: str) -> "tuple[Dataset, str]":
         return sources.load(_synthetic()), source
     try:
         return sources.load(msgspec.structs.replace(config, source=source)), source
-    except DataError as error:
-        if not known:
-            raise
+    except NoCopyError as error:
         say(f"{error}\nNo copy of MovieLens-100K can be had, so this runs on a synthetic world.")
         return sources.load(_synthetic()), "synthetic"
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from turret.caching import cache_folder
 from turret.data.downloads import Package, Say, Unavailable, download, download_package
 from turret.data.movielens_formats import members
 from turret.errors import DataError
@@ -20,6 +21,7 @@ __all__ = [
     "RELEASES",
     "TERMS",
     "Found",
+    "NoCopyError",
     "Release",
     "find",
     "movielens_cache",
@@ -34,6 +36,10 @@ TERMS = (
     "data on or use them commercially without permission. In full: "
     "https://grouplens.org/datasets/movielens/"
 )
+
+
+class NoCopyError(DataError):
+    """No place that is looked at has a copy of a release."""
 
 
 class Release(NamedTuple):
@@ -118,8 +124,7 @@ class Found(NamedTuple):
 
 def movielens_cache() -> Path:
     """The user's cache folder for MovieLens, under `$XDG_CACHE_HOME` or else `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "turret" / "movielens"
+    return cache_folder() / "movielens"
 
 
 def find(name: str, *, path: str | os.PathLike[str] | None, say: Say) -> Found:
@@ -134,7 +139,8 @@ def find(name: str, *, path: str | os.PathLike[str] | None, say: Say) -> Found:
         The release.
 
     Raises:
-        DataError: if no place has it; the message gives each place's reason.
+        NoCopyError: if no place has it; the message gives each place's reason.
+        DataError: if there is none at the given path.
     """
     if path is not None:
         place = Path(path).expanduser()
@@ -157,7 +163,7 @@ def find(name: str, *, path: str | os.PathLike[str] | None, say: Say) -> Found:
         say(f"MovieLens {name}: read from {found.origin}")
         _show_terms(say)
         return found
-    raise DataError(
+    raise NoCopyError(
         f"No copy of MovieLens {name} can be had ({'; '.join(reasons)})",
         fix=f"Fetch {GROUPLENS}ml-{name}.zip and give its path, or use the source 'synthetic'.",
     )
