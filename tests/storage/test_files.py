@@ -73,3 +73,32 @@ def test_whatever_goes_wrong_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"file cannot be read: a column is odd"):
         with reading(path):
             raise DataError("a column is odd")
+
+
+def test_mapped_tensors_are_the_same_and_stay_when_the_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "tensors.safetensors"
+    rng = np.random.default_rng(0)
+    kinds = ("bool", "float16", "float32", "float64", "int8", "int32", "int64", "uint8")
+    tensors = {kind: (9 * rng.random((3, 5))).astype(kind) for kind in kinds}
+    tensors["empty"] = np.zeros((0, 4), dtype=np.float32)
+    write_tensors(path, tensors)
+    mapped = read_tensors(path, mapped=True)
+    write_tensors(tmp_path / "other", {"float32": np.zeros((3, 5))})
+    (tmp_path / "other").rename(path)
+    plain = {name: array.tolist() for name, array in tensors.items()}
+    assert {name: array.tolist() for name, array in mapped.items()} == plain
+    assert {name: array.dtype for name, array in mapped.items()} == {
+        name: array.dtype for name, array in tensors.items()
+    }
+    assert not any(array.flags.writeable for array in mapped.values())
+
+
+def test_a_damaged_file_cannot_be_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "tensors.safetensors"
+    write_tensors(path, {"a": np.zeros(100)})
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_tensors(path, mapped=True)
+    path.write_bytes(b"")
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_tensors(path, mapped=True)

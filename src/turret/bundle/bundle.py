@@ -277,6 +277,7 @@ class Bundle:
                 "queries": ("float32", (q, dim)),
                 "known_queries": ("bool", (q,)),
             },
+            mapped=True,
         )
         seen = bundle_files.read_tensors(
             directory / "seen.safetensors",

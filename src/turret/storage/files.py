@@ -4,6 +4,7 @@ Reading turns whatever goes wrong into an error that names the file: a `BundleEr
 kind is asked for.
 """
 
+import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import polars as pl
 import safetensors
 import safetensors.numpy
 
-from turret.errors import BundleError, MissingPartError, TurretError
+from turret.errors import BundleError, DataError, MissingPartError, TurretError
 
 __all__ = [
     "read_json",
@@ -122,6 +123,7 @@ def read_tensors(
     path: Path,
     shapes: Mapping[str, tuple[str, tuple[int, ...]]] | None = None,
     *,
+    mapped: bool = False,
     error: type[TurretError] = BundleError,
 ) -> dict[str, np.ndarray]:
     """Reads named arrays from safetensors.
@@ -129,6 +131,9 @@ def read_tensors(
     Args:
         path: the file.
         shapes: for each name the array's dtype and shape, when they are known.
+        mapped: leave the arrays on the disk until they are used; they are read-only then. A file
+            that is removed or replaced stays as it was for whoever mapped it. Not on Windows,
+            where a file could then not be replaced.
         error: the kind of error that is raised.
 
     Returns:
@@ -139,8 +144,11 @@ def read_tensors(
             dtype or shape.
     """
     with reading(path, error=error):
-        # safetensors leaves the type parameters of its arrays open.
-        tensors: dict[str, np.ndarray] = safetensors.numpy.load_file(path)  # pyright: ignore[reportUnknownMemberType]
+        if mapped and sys.platform != "win32":
+            tensors = _map(path)
+        else:
+            # safetensors leaves the type parameters of its arrays open.
+            tensors: dict[str, np.ndarray] = safetensors.numpy.load_file(path)  # pyright: ignore[reportUnknownMemberType]
     wanted: Mapping[str, tuple[str, tuple[int, ...]]] = {} if shapes is None else shapes
     for name, (dtype, shape) in wanted.items():
         array = tensors.get(name)
@@ -153,6 +161,45 @@ def read_tensors(
                 expected=f"{dtype}{list(shape)}",
             )
     return tensors
+
+
+class _Tensor(msgspec.Struct):
+    """An entry of the header of a safetensors file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+
+
+_DTYPES = {
+    "BOOL": "?",
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+    "I8": "i1",
+    "I32": "<i4",
+    "I64": "<i8",
+    "U8": "u1",
+}
+
+
+def _map(path: Path) -> dict[str, np.ndarray]:
+    """Maps the arrays of a safetensors file, whose header the library has checked."""
+    with safetensors.safe_open(path, framework="numpy"):
+        pass
+    data = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    header = msgspec.json.decode(data[8:start].tobytes(), type=dict[str, msgspec.Raw])
+    header.pop("__metadata__", None)
+    arrays: dict[str, np.ndarray] = {}
+    for name, raw in header.items():
+        entry = msgspec.json.decode(raw, type=_Tensor)
+        first, last = entry.data_offsets
+        if entry.dtype not in _DTYPES:
+            raise DataError(f"the tensor {name} has a type that cannot be mapped", got=entry.dtype)
+        part = data[start + first : start + last]
+        arrays[name] = part.view(np.dtype(_DTYPES[entry.dtype])).reshape(entry.shape)
+    return arrays
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
