@@ -107,7 +107,7 @@ def test_dense_parameters_are_trained_too():
         embedding_dim=4,
     )
     batches, state = prepare(
-        dataset(), model, loss=Softmax(), train=Train(batch_size=100, learning_rate=0.05)
+        dataset(), model, loss=Softmax(), train=Train(batch_size=300, learning_rate=0.1)
     )
     first = jax.tree.map(np.array, state.parameters.dense)
     losses = []
