@@ -58,19 +58,24 @@ def test_the_tutorial_gives_the_reference_numbers(dataset, seed):
     assert accuracy == pytest.approx(REFERENCE_TOP_100 + 0.0015, abs=0.0115)
 
 
-def test_the_recommended_recipe_beats_popularity(dataset):
-    parts, result = trained(builtin("movielens"), dataset, seed=7)
+@pytest.mark.parametrize("seed", [101, 102, 103])
+def test_the_recommended_recipe_beats_popularity(dataset, seed):
+    parts, result = trained(builtin("movielens"), dataset, seed=seed)
     ks = (1, 5, 10, 20, 50, 100)
     popularity, _ = fit_baseline("popularity", parts.train)
     rival = measure_baseline(popularity, parts.test, train=parts.train, ks=ks)
     own = measure(result.trained, parts.test, train=parts.train, ks=ks)
     assert own.seen_excluded is not None and rival.seen_excluded is not None
-    for name, value in rival.seen_excluded.figures.items():
-        assert own.seen_excluded.figures[name] > value, name
-    included = own.seen_included.figures
+    included, excluded = own.seen_included.figures, own.seen_excluded.figures
+    for k in ks:
+        name = f"top_k_accuracy@{k}"
+        assert excluded[name] > rival.seen_excluded.figures[name], name
+        # A model ranks what was trained on first, so the shortest lists are full of seen films.
+        if k >= 20:
+            assert included[name] > rival.seen_included.figures[name], name
     assert included["top_k_accuracy@100"] >= 0.38
-    assert own.seen_excluded.figures["top_k_accuracy@100"] >= 0.63
-    assert own.seen_excluded.figures["top_k_accuracy@20"] >= 0.275
+    assert excluded["top_k_accuracy@100"] >= 0.63
+    assert excluded["top_k_accuracy@20"] >= 0.275
 
 
 def test_the_example_runs(monkeypatch, capsys):
