@@ -99,9 +99,7 @@ class Program(NamedTuple):
 
         Raises:
             RecipeError: When no optimizer of optax is so named, or has such options.
-            ModelError: When features that share a table differ in its learning rate.
         """
-        table_rates(config)
         return cls(
             config,
             loss,

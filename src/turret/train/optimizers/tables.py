@@ -6,7 +6,6 @@ from typing import NamedTuple
 from jaxtyping import Array, Float, Int32
 
 from turret.data.encoders import table_name
-from turret.errors import ModelError
 from turret.model.tables import gather, scatter
 from turret.recipe import TwoTower
 from turret.train.optimizers.base import Slots, TableOptimizer
@@ -34,8 +33,7 @@ class Updated(NamedTuple):
 def table_rates(config: TwoTower) -> dict[str, float]:
     """What each table's learning rate is multiplied by: its features' `learning_rate`.
 
-    Raises:
-        ModelError: When features that share a table differ in it.
+    Features that share a table agree in it, or they would be no `TwoTower`.
 
     Example:
         >>> from turret.recipe import Categorical, Tower
@@ -43,18 +41,12 @@ def table_rates(config: TwoTower) -> dict[str, float]:
         >>> table_rates(TwoTower(query=Tower([Categorical("user_id")]), candidate=Tower([slow])))
         {'query/user_id': 1.0, 'candidate/item_id': 0.5}
     """
-    rates: dict[str, float] = {}
-    for name, tower in (("query", config.query), ("candidate", config.candidate)):
-        for feature in tower.features:
-            table = table_name(name, feature)
-            if rates.setdefault(table, feature.learning_rate) != feature.learning_rate:
-                raise ModelError(
-                    f"two features share table {table!r} with different learning rates",
-                    got=feature.learning_rate,
-                    expected=rates[table],
-                    fix="Give both the same learning_rate.",
-                )
-    return rates
+    towers = {"query": config.query, "candidate": config.candidate}
+    return {
+        table_name(name, feature): feature.learning_rate
+        for name, tower in towers.items()
+        for feature in tower.features
+    }
 
 
 def update_tables(
