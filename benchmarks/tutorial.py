@@ -15,13 +15,13 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import common
 import jax
 import numpy as np
 
@@ -30,6 +30,7 @@ from turret.bundle.bundle import Bundle
 from turret.data.batches import Batches
 from turret.data.movielens import movielens
 from turret.data.splits import Split, split
+from turret.errors import BenchmarkError
 from turret.evaluation.measure import measure
 from turret.index import registry
 from turret.model.trained import TrainedModel
@@ -63,6 +64,7 @@ class Ours:
             self.parts.train,
             *self.encoders,
             batch_size=train.batch_size,
+            loss=RECIPE.loss,
             seed=train.seed,
             reshuffle=train.reshuffle,
         )
@@ -102,53 +104,18 @@ class Ours:
         return {"seconds": float(np.median(seconds))}
 
 
-class Peer:
-    """The reference, in a process of its own."""
-
-    def __init__(self, python: str, parts: Split, folder: Path):
-        self._write(parts, folder)
-        script = Path(__file__).with_name("peers") / "tfrs_tutorial.py"
-        number = len(parts.train.interactions)
-        self._process = subprocess.Popen(
-            [python, str(script), str(folder), str(number)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-        )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._requests, self._answers = self._process.stdin, self._process.stdout
-        self.versions = self._answer()
-
-    def ask(self, what: str) -> dict:
-        self._requests.write(what + "\n")
-        self._requests.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        self._requests.close()
-        self._process.wait()
-
-    def _answer(self) -> dict:
-        line = self._answers.readline()
-        if not line:
-            sys.exit("The reference's process ended: run benchmarks/peers/tfrs_tutorial.py alone.")
-        return json.loads(line)
-
-    @staticmethod
-    def _write(parts: Split, folder: Path) -> None:
-        """The training pairs in the order of our batches, then the test pairs."""
-        train = parts.train
-        batches, _ = prepare(train, RECIPE.model, loss=RECIPE.loss, train=RECIPE.train)
-        order = np.concatenate([batches.events(i) for i in range(batches.steps_per_epoch)])
-        with (folder / "pairs.tsv").open("w", encoding="utf-8") as file:
-            for events in (train.interactions.take(order), parts.test.interactions):
-                users = train.query_ids.gather(events.query_row)
-                films = train.candidate_ids.gather(events.candidate_row)
-                file.writelines(f"{u}\t{f}\n" for u, f in zip(users, films, strict=True))
-        titles = "".join(f"{title}\n" for title in train.candidate_ids)
-        (folder / "titles.txt").write_text(titles, encoding="utf-8")
+def write(parts: Split, folder: Path) -> None:
+    """The training pairs in the order of our batches, then the test pairs."""
+    train = parts.train
+    batches, _ = prepare(train, RECIPE.model, loss=RECIPE.loss, train=RECIPE.train)
+    order = np.concatenate([batches.events(i) for i in range(batches.steps_per_epoch)])
+    with (folder / "pairs.tsv").open("w", encoding="utf-8") as file:
+        for events in (train.interactions.take(order), parts.test.interactions):
+            users = train.query_ids.gather(events.query_row)
+            films = train.candidate_ids.gather(events.candidate_row)
+            file.writelines(f"{u}\t{f}\n" for u, f in zip(users, films, strict=True))
+    titles = "".join(f"{title}\n" for title in train.candidate_ids)
+    (folder / "titles.txt").write_text(titles, encoding="utf-8")
 
 
 def alternate(
@@ -169,7 +136,8 @@ def run(python: str, data: str | None, rounds: int) -> dict:
     ours = Ours(parts)
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(python, parts, Path(folder))
+        write(parts, Path(folder))
+        peer = common.peer(python, "tfrs_tutorial.py", folder, str(len(parts.train.interactions)))
         for _ in range(RECIPE.train.epochs):  # the tutorial's training, which also warms both up
             peer.ask("epoch")
             ours.epoch()
@@ -188,7 +156,7 @@ def run(python: str, data: str | None, rounds: int) -> dict:
             "rounds": rounds,
             "jax": jax.__version__,
             "turret": turret.__version__,
-            **peer.versions,
+            **peer.ready,
         },
     }
 
@@ -200,7 +168,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = run(options.peer, options.data, options.rounds)
+    try:
+        result = run(options.peer, options.data, options.rounds)
+    except BenchmarkError as error:
+        sys.exit(f"Error: {error}")
     if options.json:
         print(json.dumps(result, indent=2))
         return

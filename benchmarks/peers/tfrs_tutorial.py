@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from importlib.metadata import version
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -97,7 +98,8 @@ def query():
     return {"seconds": float(np.median(seconds))}
 
 
-print(json.dumps({"tensorflow": tf.__version__}), flush=True)
+names = ("tensorflow", "tensorflow-recommenders")
+print(json.dumps({name: version(name) for name in names}), flush=True)
 requests = {"epoch": epoch, "evaluate": evaluate, "query": query}
 for line in sys.stdin:
     print(json.dumps(requests[line.strip()]()), flush=True)
