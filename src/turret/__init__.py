@@ -74,6 +74,9 @@ if TYPE_CHECKING:
         WARP,
         Softmax,
     )
+    from turret.recipe_schedule import (
+        Schedule,
+    )
     from turret.recommender.recommender import (
         Recommender,
     )
@@ -113,6 +116,7 @@ __all__ = [
     "RecipeError",
     "Recommender",
     "Report",
+    "Schedule",
     "Softmax",
     "Split",
     "SplitError",
@@ -188,6 +192,7 @@ _HOME = {
         "TwoTower",
     ),
     "turret.recipe_loss": ("BPR", "WARP", "Softmax"),
+    "turret.recipe_schedule": ("Schedule",),
     "turret.recommender.recommender": ("Recommender",),
     "turret.toml": ("builtin",),
     "turret.train.state": ("train_step",),
