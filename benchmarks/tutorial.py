@@ -90,7 +90,9 @@ class Ours:
         if self.recommender is None:
             train = self.parts.train
             vectors = self.trained.candidate_vectors(train.candidates)
-            index = registry.build(RECIPE.index.kind, train.candidate_ids.to_list(), vectors)
+            index = registry.build(
+                RECIPE.index.kind, ids=train.candidate_ids.to_list(), vectors=vectors
+            )
             self.recommender = Recommender(
                 Bundle.assemble(trained=self.trained, dataset=train, index=index)
             )

@@ -72,8 +72,8 @@ def bundle_of(data: Dataset, trained: TrainedModel, *, kind: str = "exact", **pa
     """The bundle of a model, with an index of the kind."""
     index = registry.build(
         kind,
-        data.candidate_ids.to_list(),
-        trained.candidate_vectors(data.candidates),
+        ids=data.candidate_ids.to_list(),
+        vectors=trained.candidate_vectors(data.candidates),
         **parameters,
     )
     return Bundle.assemble(trained=trained, dataset=data, index=index)

@@ -80,6 +80,7 @@ def feature(column: str) -> dict[str, object]:
         "table": None,
         "min_count": 1,
         "max_size": None,
+        "learning_rate": 1.0,
     }
 
 
@@ -156,7 +157,7 @@ def test_only_bundles_are_replaced(tmp_path: Path, copied: Path) -> None:
 
 
 def test_an_index_of_other_candidates_is_refused() -> None:
-    index = registry.build("exact", ["f1"], np.ones((1, 8), dtype=np.float32))
+    index = registry.build("exact", ids=["f1"], vectors=np.ones((1, 8), dtype=np.float32))
     data = dataset()
     with pytest.raises(BundleError, match="got '1 candidates', expected the 120 of the data"):
         Bundle.assemble(trained=model(data), dataset=data, index=index)
@@ -166,7 +167,7 @@ def test_an_index_of_other_candidates_is_refused() -> None:
 
 def test_another_index_over_the_same_candidates(tmp_path: Path) -> None:
     bundle = by_id()
-    index = registry.build("scann", bundle.index.ids.tolist(), bundle.index.vectors)
+    index = registry.build("scann", ids=bundle.index.ids.tolist(), vectors=bundle.index.vectors)
     opened = Bundle.open(bundle.with_index(index).save(tmp_path / "b"))
     assert opened.index.kind == "scann"
 
@@ -311,7 +312,9 @@ def test_the_bytes_are_as_documented(saved: Path) -> None:
 
 def test_every_file_is_documented(saved: Path, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "bundle-format.md").read_text(encoding="utf-8")
-    index = registry.build("scann", [str(n) for n in range(120)], by_id().index.vectors, leaves=6)
+    index = registry.build(
+        "scann", ids=[str(n) for n in range(120)], vectors=by_id().index.vectors, leaves=6
+    )
     index.save(tmp_path)
     names = [*FILES, "recipe.toml", "report.json", *(path.name for path in tmp_path.iterdir())]
     for name in names:
@@ -322,7 +325,7 @@ def test_a_library_that_is_not_installed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = by_id()
-    index = registry.build("faiss", bundle.index.ids.tolist(), bundle.index.vectors)
+    index = registry.build("faiss", ids=bundle.index.ids.tolist(), vectors=bundle.index.vectors)
     path = bundle.with_index(index).save(tmp_path / "b")
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingPartError, match=r"faiss is not installed.*'turret\[faiss\]'"):

@@ -73,7 +73,7 @@ class IndexCase:
         cls, ids: Sequence[str], vectors: np.ndarray, columns: pl.DataFrame | None = None
     ) -> Index:
         parameters = cls.parameters if len(ids) >= cls.size else {}
-        return registry.build(cls.kind, ids, vectors, columns=columns, **parameters)
+        return registry.build(cls.kind, ids=ids, vectors=vectors, columns=columns, **parameters)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -167,7 +167,7 @@ class IndexContract(IndexCase):
         empty = self.build([], np.empty((0, self.dim), dtype=np.float32))
         assert_hits(empty.search(queries, 2), [[]] * 5, [[]] * 5, 2)
         empty.save(tmp_path)
-        again = registry.load(tmp_path, [], empty.vectors)
+        again = registry.load(tmp_path, ids=[], vectors=empty.vectors)
         assert_hits(again.search(queries, 2), [[]] * 5, [[]] * 5, 2)
 
     def test_a_single_candidate(self) -> None:
@@ -197,7 +197,7 @@ class IndexContract(IndexCase):
 
     def test_saved_and_loaded_answers_bit_equal(self, index: Index, tmp_path: Path) -> None:
         index.save(tmp_path)
-        again = registry.load(tmp_path, names(self.size), index.vectors.copy())
+        again = registry.load(tmp_path, ids=names(self.size), vectors=index.vectors.copy())
         assert type(again) is type(index)
         rng = np.random.default_rng(3)
         queries = rng.normal(size=(70, self.dim)).astype(np.float32)
@@ -223,11 +223,11 @@ class IndexContract(IndexCase):
     def test_loading_refuses_other_candidates(self, index: Index, tmp_path: Path) -> None:
         index.save(tmp_path)
         with pytest.raises(CandidateIndexError, match="belongs to other candidates"):
-            registry.load(tmp_path, names(self.size - 1), index.vectors[1:])
+            registry.load(tmp_path, ids=names(self.size - 1), vectors=index.vectors[1:])
 
     def test_loading_refuses_a_missing_description(self, index: Index, tmp_path: Path) -> None:
         with pytest.raises(CandidateIndexError, match=r"index\.json"):
-            registry.load(tmp_path, names(self.size), index.vectors)
+            registry.load(tmp_path, ids=names(self.size), vectors=index.vectors)
 
     def test_ids_in_any_unicode(self) -> None:
         ids = ["", "na\u00efve", "nai\u0308ve", "日本", "🎬", "a\nb", "\x00", "42"]
@@ -260,4 +260,4 @@ class IndexContract(IndexCase):
 
     def test_refuses_an_unknown_parameter(self, vectors: np.ndarray) -> None:
         with pytest.raises(CandidateIndexError, match="parameter"):
-            registry.build(self.kind, names(self.size), vectors, no_such_parameter=1)
+            registry.build(self.kind, ids=names(self.size), vectors=vectors, no_such_parameter=1)

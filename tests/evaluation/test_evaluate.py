@@ -147,7 +147,7 @@ def test_training_queries_are_drawn_where_there_are_many(
 
 def test_an_exact_index_changes_nothing(parts: Split, world: SyntheticWorld, report) -> None:
     ids = world.dataset.candidate_ids.to_list()
-    index = registry.build("exact", ids, np.eye(80, dtype=np.float32))
+    index = registry.build("exact", ids=ids, vectors=np.eye(80, dtype=np.float32))
     for score_based in (False, True):
         found = evaluate(
             Known(world),

@@ -114,7 +114,7 @@ def test_negative_zero_ties_with_zero() -> None:
 
 def test_ranks_are_those_an_exact_index_serves() -> None:
     truth, _, query, candidate = drawn(queries=40, candidates=60, pairs=400)
-    index = registry.build("exact", [f"c{row}" for row in range(60)], candidate)
+    index = registry.build("exact", ids=[f"c{row}" for row in range(60)], vectors=candidate)
     served = index.search_rows(query, 60).rows
     owner = np.repeat(np.arange(len(truth)), np.diff(truth.indptr))
     places = (served[owner] == truth.candidate_row[:, None]).argmax(axis=1) + 1

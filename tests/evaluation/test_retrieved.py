@@ -23,24 +23,24 @@ def both(views: Views) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("ks", [(1, 3), (2, 50)])
 def test_an_exact_index_gives_the_figures_of_the_model(ks: tuple[int, int]) -> None:
-    index = registry.build("exact", NAMES, np.eye(6, dtype=np.float32))
-    found = both(measure_index(Planted(), index, TEST, train=TRAIN, ks=ks))
+    index = registry.build("exact", ids=NAMES, vectors=np.eye(6, dtype=np.float32))
+    found = both(measure_index(Planted(), index, test=TEST, train=TRAIN, ks=ks))
     assert found == both(measure(Planted(), TEST, train=TRAIN, ks=ks))
 
 
 @pytest.mark.parametrize("unknown", [("u3",), ("u0", "u3"), ("u0", "u1", "u3")])
 def test_queries_of_which_nothing_is_known_are_served_the_popular(unknown: tuple[str, ...]) -> None:
-    index = registry.build("exact", NAMES, np.eye(6, dtype=np.float32))
+    index = registry.build("exact", ids=NAMES, vectors=np.eye(6, dtype=np.float32))
     model = Planted(unknown=unknown)
-    found = measure_index(model, index, TEST, train=TRAIN, ks=(1, 3))
+    found = measure_index(model, index, test=TEST, train=TRAIN, ks=(1, 3))
     assert found.fallbacks == len(unknown)
     assert both(found) == both(measure(model, TEST, train=TRAIN, ks=(1, 3)))
 
 
 def test_the_rows_of_the_index_may_be_in_another_order() -> None:
     model = Planted(np.array([[3, 4, 5, 2, 1, 0]] * 4, np.float32))
-    index = registry.build("exact", NAMES[::-1], np.eye(6, dtype=np.float32)[::-1])
-    found = both(measure_index(model, index, TEST, train=TRAIN, ks=(1, 3)))
+    index = registry.build("exact", ids=NAMES[::-1], vectors=np.eye(6, dtype=np.float32)[::-1])
+    found = both(measure_index(model, index, test=TEST, train=TRAIN, ks=(1, 3)))
     assert found == both(measure(model, TEST, train=TRAIN, ks=(1, 3)))
 
 
@@ -69,7 +69,7 @@ class Answers:
 
 def test_what_is_not_answered_was_not_retrieved() -> None:
     index = Answers(NAMES, [2, 1])
-    included, excluded = both(measure_index(Planted(), index, TEST, train=TRAIN, ks=(1, 2)))
+    included, excluded = both(measure_index(Planted(), index, test=TEST, train=TRAIN, ks=(1, 2)))
     assert index.asked == [2, 2]
     assert included["top_k_accuracy@1"] == 1 / 5
     assert included["top_k_accuracy@2"] == 2 / 5
@@ -78,10 +78,10 @@ def test_what_is_not_answered_was_not_retrieved() -> None:
 
 def test_ids_that_are_no_candidate_take_a_place() -> None:
     index = Answers(["stranger", "c"], [0, 1])
-    included, _ = both(measure_index(Planted(), index, TEST, train=TRAIN, ks=(1, 2)))
+    included, _ = both(measure_index(Planted(), index, test=TEST, train=TRAIN, ks=(1, 2)))
     assert (included["top_k_accuracy@1"], included["top_k_accuracy@2"]) == (0.0, 1 / 5)
 
 
 def test_an_index_of_other_candidates() -> None:
     with pytest.raises(EvaluationError, match="no candidate of the index is one of the data set"):
-        measure_index(Planted(), Answers(["x"], [0]), TEST, train=TRAIN, ks=(1,))
+        measure_index(Planted(), Answers(["x"], [0]), test=TEST, train=TRAIN, ks=(1,))

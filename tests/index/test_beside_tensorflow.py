@@ -21,12 +21,12 @@ rng = np.random.default_rng(0)
 vectors = rng.normal(size=(3000, 16)).astype(np.float32)
 queries = rng.normal(size=(20, 16)).astype(np.float32)
 ids = [str(row) for row in range(3000)]
-want = registry.build("exact", ids, vectors).search(queries, 10).ids.tolist()
+want = registry.build("exact", ids=ids, vectors=vectors).search(queries, 10).ids.tolist()
 for parameters in ({}, {"leaves": 30, "leaves_to_search": 30}):
-    index = registry.build("scann", ids, vectors, **parameters)
+    index = registry.build("scann", ids=ids, vectors=vectors, **parameters)
     with tempfile.TemporaryDirectory() as folder:
         index.save(Path(folder))
-        again = registry.load(Path(folder), ids, vectors)
+        again = registry.load(Path(folder), ids=ids, vectors=vectors)
     print(index.search(queries, 10).ids.tolist() == want)
     print(again.search(queries, 10).ids.tolist() == want)
 import tensorflow

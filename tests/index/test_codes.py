@@ -38,10 +38,10 @@ def test_the_best_are_among_the_contenders(
     mask = rng.random(n) < 0.7
     mask[:k] = True
     codes = Codes.of(vectors, storage)
-    truth = search_exactly(vectors, query[None], k).rows[0]
+    truth = search_exactly(vectors, query[None], k=k).rows[0]
     assert set(truth) <= set(codes.contenders(query, k, mask=None))
     among = np.flatnonzero(mask)
-    truth = among[search_exactly(vectors[among], query[None], k).rows[0]]
+    truth = among[search_exactly(vectors[among], query[None], k=k).rows[0]]
     assert set(truth) <= set(codes.contenders(query, k, mask=mask))
 
 
@@ -73,7 +73,7 @@ def test_the_bound_is_close_and_never_above() -> None:
 def test_saved_codes_stay_on_the_disk(storage: str, tmp_path: Path) -> None:
     vectors = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
     ids = [str(row) for row in range(500)]
-    registry.build("exact", ids, vectors, storage=storage).save(tmp_path)
+    registry.build("exact", ids=ids, vectors=vectors, storage=storage).save(tmp_path)
     codes = Codes.load(tmp_path)
     base = codes.values
     while isinstance(base.base, np.ndarray):
@@ -84,15 +84,15 @@ def test_saved_codes_stay_on_the_disk(storage: str, tmp_path: Path) -> None:
 
 def test_damaged_codes_are_refused(tmp_path: Path) -> None:
     vectors = np.eye(4, dtype=np.float32)
-    registry.build("exact", list("abcd"), vectors, storage="int8").save(tmp_path)
+    registry.build("exact", ids=list("abcd"), vectors=vectors, storage="int8").save(tmp_path)
     np.save(tmp_path / "codes.npy", np.zeros((4, 3), dtype=np.int8))
     with pytest.raises(CandidateIndexError, match=r"int8\[4, 3\].*int8\[4, 4\]"):
-        registry.load(tmp_path, list("abcd"), vectors)
+        registry.load(tmp_path, ids=list("abcd"), vectors=vectors)
     (tmp_path / "codes.npy").write_bytes(b"no array")
     with pytest.raises(CandidateIndexError, match=r"codes in .* cannot be read"):
-        registry.load(tmp_path, list("abcd"), vectors)
+        registry.load(tmp_path, ids=list("abcd"), vectors=vectors)
 
 
 def test_there_is_no_such_storage() -> None:
     with pytest.raises(CandidateIndexError, match="storage"):
-        registry.build("exact", ["a"], np.eye(1), storage="int4")
+        registry.build("exact", ids=["a"], vectors=np.eye(1), storage="int4")

@@ -29,7 +29,7 @@ class _Live(IndexContract, FilterContract):
     ) -> Index:
         third = len(ids) // 3
         first = None if columns is None else columns[:third]
-        base = registry.build(cls.base, ids[:third], vectors[:third], columns=first)
+        base = registry.build(cls.base, ids=ids[:third], vectors=vectors[:third], columns=first)
         live = LiveIndex(base)
         for start in range(third, len(ids), 50):
             part = slice(start, start + 50)
@@ -40,7 +40,7 @@ class _Live(IndexContract, FilterContract):
     def test_saved_and_loaded_answers_bit_equal(self, index: Index, tmp_path: Path) -> None:
         """It is saved as its base, built anew."""
         index.save(tmp_path)
-        again = registry.load(tmp_path, index.ids.tolist(), index.vectors)
+        again = registry.load(tmp_path, ids=index.ids.tolist(), vectors=index.vectors)
         queries = whole_numbers(5, self.dim, seed=3)
         assert again.search(queries, 12).ids.tolist() == index.search(queries, 12).ids.tolist()
 
@@ -99,7 +99,7 @@ def test_a_thousand_changes_give_what_a_dictionary_gives(kind: str) -> None:
     names = [f"item {row}" for row in range(30)]
     vectors = whole_numbers(30, 4, seed=9)
     shadow.vectors.update(zip(names, vectors, strict=True))
-    live = LiveIndex(registry.build(kind, names, vectors))
+    live = LiveIndex(registry.build(kind, ids=names, vectors=vectors))
     for number in range(1000):
         change(live, shadow, rng, number)
         if number % 10 == 0:
@@ -110,7 +110,7 @@ def test_a_thousand_changes_give_what_a_dictionary_gives(kind: str) -> None:
 
 
 def test_an_older_view_stays_as_it_was() -> None:
-    live = LiveIndex(registry.build("exact", ["a", "b"], np.eye(2)))
+    live = LiveIndex(registry.build("exact", ids=["a", "b"], vectors=np.eye(2)))
     views = [live.view()]
     query = np.array([[2, 1]], dtype=np.float32)
     for step in range(3000):
@@ -126,7 +126,7 @@ def test_an_older_view_stays_as_it_was() -> None:
 
 
 def test_add_and_update_look_at_what_is_there() -> None:
-    live = LiveIndex(registry.build("exact", ["a", "b"], np.eye(2)))
+    live = LiveIndex(registry.build("exact", ids=["a", "b"], vectors=np.eye(2)))
     one = np.ones((1, 2), dtype=np.float32)
     with pytest.raises(CandidateIndexError, match="there already: got 'a'"):
         live.add(["a"], one)
@@ -145,7 +145,7 @@ def test_add_and_update_look_at_what_is_there() -> None:
 
 def test_columns_of_new_candidates() -> None:
     table = pl.DataFrame({"year": [1990, 2000], "genre": ["a", None]})
-    live = LiveIndex(registry.build("exact", ["x", "y"], np.eye(2), columns=table))
+    live = LiveIndex(registry.build("exact", ids=["x", "y"], vectors=np.eye(2), columns=table))
     query = np.ones((1, 2), dtype=np.float32)
     live.put(["z"], np.eye(2)[:1], columns=pl.DataFrame({"year": [2010]}))
     assert live.view().search(query, 3, where="year >= 2000").ids.tolist() == [["y", "z", None]]
@@ -167,7 +167,7 @@ def test_searches_from_four_threads_while_one_changes() -> None:
     def vectors(version: int) -> np.ndarray:
         return np.array([[row, version] for row in range(size)], dtype=np.float32)
 
-    live = LiveIndex(registry.build("exact", names, vectors(0)))
+    live = LiveIndex(registry.build("exact", ids=names, vectors=vectors(0)))
     wrong: list[str] = []
     done = threading.Event()
     query = np.array([[0, 1]], dtype=np.float32)
@@ -194,7 +194,7 @@ def test_searches_from_four_threads_while_one_changes() -> None:
 
 
 def test_changes_made_while_it_is_compacted_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    live = LiveIndex(registry.build("exact", ["a", "b"], np.eye(2)))
+    live = LiveIndex(registry.build("exact", ids=["a", "b"], vectors=np.eye(2)))
     build = registry.of
 
     def slow(kind: str, candidates: Candidates) -> Index:
@@ -209,7 +209,7 @@ def test_changes_made_while_it_is_compacted_are_kept(monkeypatch: pytest.MonkeyP
 
 
 def test_the_log_has_each_change_before_it_is_seen(tmp_path: Path) -> None:
-    base = registry.build("exact", ["a", "b"], np.eye(2))
+    base = registry.build("exact", ids=["a", "b"], vectors=np.eye(2))
     log = ChangeLog(tmp_path / "x.log", belongs_to="x")
     live = LiveIndex(base, log=log.append)
     live.put(["c"], np.array([[3, 3]], dtype=np.float32))
@@ -226,7 +226,7 @@ def test_a_change_that_cannot_be_kept_is_not_made() -> None:
     def full(change: object) -> None:
         raise OSError("disk full")
 
-    live = LiveIndex(registry.build("exact", ["a"], np.eye(1)), log=full)
+    live = LiveIndex(registry.build("exact", ids=["a"], vectors=np.eye(1)), log=full)
     with pytest.raises(OSError, match="disk full"):
         live.remove(["a"])
     assert live.view().search(np.ones((1, 1)), 1).ids.tolist() == [["a"]]

@@ -29,16 +29,19 @@ def recall(found: RowHits, truth: RowHits) -> float:
 def test_all_of_a_small_catalogue_is_found(kind: str) -> None:
     vectors, queries = clustered(1682, 32, seed=1)
     ids = [str(row) for row in range(1682)]
-    truth = registry.build("exact", ids, vectors).search_rows(queries, 100)
-    assert recall(registry.build(kind, ids, vectors).search_rows(queries, 100), truth) == 1.0
+    truth = registry.build("exact", ids=ids, vectors=vectors).search_rows(queries, 100)
+    assert (
+        recall(registry.build(kind, ids=ids, vectors=vectors).search_rows(queries, 100), truth)
+        == 1.0
+    )
 
 
 @pytest.mark.parametrize("kind", ["scann", "faiss"])
 def test_nearly_all_of_50_000_is_found_with_partitions(kind: str) -> None:
     vectors, queries = clustered(50_000, 64, seed=2)
     ids = [str(row) for row in range(50_000)]
-    truth = registry.build("exact", ids, vectors).search_rows(queries, 100)
-    index = registry.build(kind, ids, vectors)
+    truth = registry.build("exact", ids=ids, vectors=vectors).search_rows(queries, 100)
+    index = registry.build(kind, ids=ids, vectors=vectors)
     found = index.search_rows(queries, 100)
     assert recall(found, truth) >= 0.95
     assert found.counts.tolist() == [100] * 300
@@ -47,7 +50,9 @@ def test_nearly_all_of_50_000_is_found_with_partitions(kind: str) -> None:
     # A thousand exclusions, the thousand best: as many answers, none of them excluded.
     best = [
         rows[:1000]
-        for rows in registry.build("exact", ids, vectors).search_rows(queries[:3], 1000).rows
+        for rows in registry.build("exact", ids=ids, vectors=vectors)
+        .search_rows(queries[:3], 1000)
+        .rows
     ]
     without = index.search_rows(queries[:3], 100, exclude_rows=best)
     assert without.counts.tolist() == [100] * 3

@@ -16,7 +16,7 @@ VECTORS = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("index")
-    registry.build("scann", IDS, VECTORS, leaves=10, leaves_to_search=3).save(path)
+    registry.build("scann", ids=IDS, vectors=VECTORS, leaves=10, leaves_to_search=3).save(path)
     return path
 
 
@@ -27,7 +27,7 @@ def copied(saved: Path, tmp_path: Path) -> Path:
 
 
 def test_settings_are_kept(copied: Path) -> None:
-    index = registry.load(copied, IDS, VECTORS)
+    index = registry.load(copied, ids=IDS, vectors=VECTORS)
     assert isinstance(index, ScannIndex)
     assert index.parameters == ScannParameters(
         leaves=10,
@@ -41,7 +41,9 @@ def test_settings_are_kept(copied: Path) -> None:
 
 def test_a_moved_index_needs_nothing_from_where_it_was(copied: Path) -> None:
     moved = copied.rename(copied.parent / "moved")
-    assert registry.load(moved, IDS, VECTORS).search(VECTORS[:1], 1).counts.tolist() == [1]
+    assert registry.load(moved, ids=IDS, vectors=VECTORS).search(
+        VECTORS[:1], 1
+    ).counts.tolist() == [1]
 
 
 def test_a_pickle_beside_it_is_not_opened(copied: Path) -> None:
@@ -50,27 +52,27 @@ def test_a_pickle_beside_it_is_not_opened(copied: Path) -> None:
             return pytest.fail, ("the pickle was opened",)
 
     (copied / "scann_docids.pkl").write_bytes(pickle.dumps(Trap()))
-    assert len(registry.load(copied, IDS, VECTORS)) == 1000
+    assert len(registry.load(copied, ids=IDS, vectors=VECTORS)) == 1000
 
 
 def test_a_file_outside_is_refused(copied: Path) -> None:
     assets = copied / "scann_assets.pbtxt"
     assets.write_text(assets.read_text().replace('"dataset.npy"', '"../dataset.npy"'))
     with pytest.raises(CandidateIndexError, match=r"got '\.\./dataset\.npy'"):
-        registry.load(copied, IDS, VECTORS)
+        registry.load(copied, ids=IDS, vectors=VECTORS)
 
 
 @pytest.mark.parametrize("name", ["dataset.npy", "scann_assets.pbtxt"])
 def test_a_missing_file_is_named(copied: Path, name: str) -> None:
     (copied / name).unlink()
     with pytest.raises(CandidateIndexError, match=name.replace(".", r"\.")):
-        registry.load(copied, IDS, VECTORS)
+        registry.load(copied, ids=IDS, vectors=VECTORS)
 
 
 def test_a_file_that_scann_cannot_read_is_an_error_of_ours(copied: Path) -> None:
     (copied / "serialized_partitioner.pb").write_bytes(b"no partitioner")
     with pytest.raises(CandidateIndexError, match="ScaNN cannot read"):
-        registry.load(copied, IDS, VECTORS)
+        registry.load(copied, ids=IDS, vectors=VECTORS)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +87,10 @@ def test_a_file_that_scann_cannot_read_is_an_error_of_ours(copied: Path) -> None
 )
 def test_an_impossible_setting_is_refused(setting: dict[str, int | float], message: str) -> None:
     with pytest.raises(CandidateIndexError, match=message):
-        registry.build("scann", IDS, VECTORS, columns=None, **setting)
+        registry.build("scann", ids=IDS, vectors=VECTORS, columns=None, **setting)
 
 
 def test_the_partitions_searched_follow_their_number() -> None:
-    index = registry.build("scann", IDS, VECTORS, leaves=12)
+    index = registry.build("scann", ids=IDS, vectors=VECTORS, leaves=12)
     assert isinstance(index, ScannIndex)
     assert (index.parameters.leaves, index.parameters.leaves_to_search) == (12, 3)

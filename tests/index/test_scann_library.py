@@ -41,7 +41,7 @@ def test_ours_works_beside_it_and_leaves_no_trace(broken_tensorflow: Path) -> No
 import sys
 import numpy as np
 from turret.index import registry
-index = registry.build("scann", ["a", "b"], np.eye(2, dtype=np.float32))
+index = registry.build("scann", ids=["a", "b"], vectors=np.eye(2, dtype=np.float32))
 print(index.search(np.float32([[1, 2]]), 1).ids[0, 0])
 print("tensorflow" in sys.modules)
 try:

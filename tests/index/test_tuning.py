@@ -36,7 +36,7 @@ def test_the_cheapest_that_reaches_the_target_is_chosen(kind: str, candidates: C
     assert all(point.recall < 0.9 + 0.05 for point in cheaper)
     # The reported recall is of other queries, and is what a search of them gives.
     order = np.random.default_rng(0).permutation(200)[100:]
-    truth = search_exactly(candidates.vectors, queries[order], 20).rows
+    truth = search_exactly(candidates.vectors, queries[order], k=20).rows
     found = index.search_rows(queries[order], 20).rows
     assert curve.chosen.recall == pytest.approx(recall_of(found, truth, size=21_000).mean())
 

@@ -84,7 +84,7 @@ def test_arrays_round_trip(hidden):
     again = TrainedModel.from_arrays(
         one.config,
         query_encoder=TowerEncoder.from_state(
-            "query", one.query_encoder.features, one.query_encoder.state()
+            "query", one.query_encoder.features, state=one.query_encoder.state()
         ),
         candidate_encoder=one.candidate_encoder,
         arrays=one.arrays(),

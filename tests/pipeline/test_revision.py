@@ -43,7 +43,7 @@ def place(parts: Split, tmp_path: Path) -> Path:
     )
     trained = model(parts.train, query=("user", "country"))
     vectors = trained.candidate_vectors(parts.train.candidates)
-    index = registry.build("exact", parts.train.candidate_ids.to_list(), vectors)
+    index = registry.build("exact", ids=parts.train.candidate_ids.to_list(), vectors=vectors)
     bundle = Bundle.assemble(trained=trained, dataset=parts.train, index=index, recipe=recipe)
     return bundle.save(tmp_path / "bundle")
 

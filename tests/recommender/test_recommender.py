@@ -266,7 +266,7 @@ def test_twins_are_similar_to_the_full() -> None:
     bundle = by_id()
     vectors = np.zeros((CANDIDATES, 8), dtype=np.float32)
     vectors[:5] = [3 * np.eye(8)[0], np.eye(8)[1], 7 * np.eye(8)[0], -np.eye(8)[0], np.eye(8)[0]]
-    index = registry.build("exact", IDS, vectors)
+    index = registry.build("exact", ids=IDS, vectors=vectors)
     hits = Recommender(bundle.with_index(index)).similar([IDS[0]], 4)
     assert hits.ids[0].tolist() == [IDS[2], IDS[4], IDS[1], IDS[3]]
     assert hits.scores[0].tolist() == [1.0, 1.0, 0.0, -1.0]

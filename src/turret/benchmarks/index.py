@@ -166,7 +166,7 @@ def _same(
     k: int,
 ) -> bool:
     """Whether single queries give the ids of float32 search."""
-    truth = search_exactly(vectors, queries, k).rows
+    truth = search_exactly(vectors, queries, k=k).rows
     found = [index.search_rows(query[None], k).rows[0] for query in queries]
     return all(set(a.tolist()) == set(b.tolist()) for a, b in zip(found, truth, strict=True))
 

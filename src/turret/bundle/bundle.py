@@ -286,7 +286,7 @@ class Bundle:
         with bundle_files.reading(directory / "index"):
             ids = candidates[head.candidate_id].to_list()
             index = registry.load(
-                directory / "index", ids, vectors["candidates"], columns=candidates
+                directory / "index", ids=ids, vectors=vectors["candidates"], columns=candidates
             )
         report, curve = directory / "report.json", directory / "index" / "curve.json"
         return cls(
@@ -368,7 +368,7 @@ def _read_encoder(directory: Path, name: str, tower: Tower) -> TowerEncoder:
         path = directory / _encoder_file(name, number)
         state[feature.column] = bundle_files.read_table(path, ["id"])["id"]
     with bundle_files.reading(directory / "encoders"):
-        return TowerEncoder.from_state(name, tuple(tower.features), state)
+        return TowerEncoder.from_state(name, tuple(tower.features), state=state)
 
 
 def _read_recipe(path: Path) -> Recipe | None:

@@ -110,7 +110,7 @@ class TowerEncoder:
 
     @classmethod
     def from_state(
-        cls, name: str, features: tuple[Categorical, ...], state: Mapping[str, pl.Series]
+        cls, name: str, features: tuple[Categorical, ...], *, state: Mapping[str, pl.Series]
     ) -> "TowerEncoder":
         """The encoder whose `state()` is given."""
         encoders = {f.column: CategoricalEncoder(Vocabulary(state[f.column])) for f in features}

@@ -25,11 +25,11 @@ RANKED, UNSEEN = 1, 2
 def count_before(
     scores: Float32[Array, "rows columns"],
     flags: UInt8[Array, "some columns"],
+    *,
     slot_query: Int32[Array, " room"],
     slot_candidates: Int32[Array, "room lanes"],
     num_slots: Int32[Array, ""],
     column: Int32[Array, " columns"],
-    *,
     chunk: int,
     by_row: bool,
 ) -> tuple[Int32[Array, "views room lanes"], Bool[Array, ""]]:

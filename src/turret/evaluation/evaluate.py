@@ -77,7 +77,7 @@ def evaluate(
     if index is None or score_based:
         own = measure(model, test, train=train, ks=lengths, ties=ties)
     else:
-        own = measure_index(model, index, test, train=train, ks=lengths)
+        own = measure_index(model, index, test=test, train=train, ks=lengths)
     seconds = time.perf_counter() - start
     figures = _figures(own)
     shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs

@@ -94,12 +94,14 @@ def rank_truth(
         # Scores first: the device computes them while the host marks the seen candidates.
         scored = scores.block(block, rows=layout.rows, columns=layout.columns)
         shown = flags.block(block, rows=layout.rows, columns=layout.columns)
+        slot_query, slot_candidates = slots.padded(layout.room)
         counts, finite = count_before(
             scored,
             shown,
-            *slots.padded(layout.room),
-            len(slots.query),
-            column,
+            slot_query=slot_query,
+            slot_candidates=slot_candidates,
+            num_slots=len(slots.query),
+            column=column,
             chunk=layout.chunk,
             by_row=ties == "row",
         )

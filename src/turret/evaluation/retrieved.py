@@ -55,7 +55,7 @@ class Searchable(Protocol):
 
 
 def measure_index(
-    model: Model, index: Searchable, test: Dataset, *, train: Dataset, ks: Sequence[int]
+    model: Model, index: Searchable, *, test: Dataset, train: Dataset, ks: Sequence[int]
 ) -> Views:
     """Evaluates an index by the ids it answers.
 

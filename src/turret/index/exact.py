@@ -63,8 +63,8 @@ def best_rows(scores: Float32[np.ndarray, " n"], k: int) -> Int64[np.ndarray, " 
 def search_exactly(
     vectors: Float32[np.ndarray, "n d"],
     queries: Float32[np.ndarray, "q d"],
-    k: int,
     *,
+    k: int,
     exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None = None,
     among: Filter | None = None,
 ) -> RowHits:
@@ -81,7 +81,7 @@ def search_exactly(
         The true best, ties by smallest row.
 
     Example:
-        >>> hits = search_exactly(np.eye(3, dtype=np.float32), np.float32([[1, 2, 3]]), 2)
+        >>> hits = search_exactly(np.eye(3, dtype=np.float32), np.float32([[1, 2, 3]]), k=2)
         >>> hits.rows.tolist(), hits.scores.tolist()
         ([[2, 1]], [[3.0, 2.0]])
     """
@@ -205,7 +205,9 @@ class ExactIndex(Index):
         size = len(self) if among is None else among.count
         few = among is not None and size * _GATHERED_BELOW < len(self)
         if self._codes is None or few or checked.shape[0] >= _TOGETHER_FROM:
-            return search_exactly(self.vectors, checked, k, exclude_rows=exclude_rows, among=among)
+            return search_exactly(
+                self.vectors, checked, k=k, exclude_rows=exclude_rows, among=among
+            )
         hits = RowHits.empty(queries=checked.shape[0], k=k, size=len(self))
         for number, query in enumerate(checked):
             excluded = None if exclude_rows is None else exclude_rows[number]
@@ -233,14 +235,14 @@ class ExactIndex(Index):
             )
             rows = rows[~np.isin(rows, out)]
             if rows.shape[0] * _GATHERED_BELOW < size:
-                hits = search_exactly(self.vectors[rows], query, k)
+                hits = search_exactly(self.vectors[rows], query, k=k)
                 beyond = np.arange(k) >= hits.counts[:, None]
                 named = np.where(beyond, len(self), rows[np.where(beyond, 0, hits.rows)])
                 return hits._replace(rows=named)
         return search_exactly(
             self.vectors,
             query,
-            k,
+            k=k,
             exclude_rows=None if excluded is None else [excluded],
             among=among,
         )

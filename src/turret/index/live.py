@@ -34,7 +34,7 @@ class LiveIndex:
         log: called with each change before it takes effect; when it returns, the change is kept.
 
     Example:
-        >>> start = registry.build("exact", ["a", "b"], np.eye(2, dtype=np.float32))
+        >>> start = registry.build("exact", ids=["a", "b"], vectors=np.eye(2, dtype=np.float32))
         >>> live = LiveIndex(start)
         >>> live.put(["c"], np.array([[2, 2]], dtype=np.float32))
         >>> live.remove(["a"])

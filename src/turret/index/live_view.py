@@ -342,7 +342,7 @@ class LiveView(Index):
         first = self.base.search_rows(checked, k, exclude_rows=outs[0], among=old)
         if m == 0:
             return first
-        second = search_exactly(self._vectors, checked, k, exclude_rows=outs[1], among=new)
+        second = search_exactly(self._vectors, checked, k=k, exclude_rows=outs[1], among=new)
         return _merged(first, second, n=n, m=m)
 
 

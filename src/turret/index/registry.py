@@ -58,9 +58,9 @@ def _class_of(kind: str) -> type[Index]:
 
 def build(
     kind: str,
+    *,
     ids: Iterable[str],
     vectors: Float[np.ndarray, "n d"],
-    *,
     columns: pl.DataFrame | None = None,
     **parameters: Parameter,
 ) -> Index:
@@ -81,7 +81,7 @@ def build(
         MissingPartError: if the kind needs a library that is not installed.
 
     Example:
-        >>> index = build("exact", ["a", "b"], np.eye(2, dtype=np.float32))
+        >>> index = build("exact", ids=["a", "b"], vectors=np.eye(2, dtype=np.float32))
         >>> index.search(np.float32([[0, 1]]), 1).ids.tolist()
         [['b']]
     """
@@ -108,9 +108,9 @@ def of(kind: str, candidates: Candidates, **parameters: Parameter) -> Index:
 
 def load(
     directory: Path,
+    *,
     ids: Iterable[str],
     vectors: Float[np.ndarray, "n d"],
-    *,
     columns: pl.DataFrame | None = None,
 ) -> Index:
     """Loads an index of whichever kind a directory holds.

@@ -92,7 +92,7 @@ def search_proposed(
     members = np.flatnonzero(again | pending)
     if members.shape[0] > 0:
         theirs = _of(exclude_rows, members)
-        exact = search_exactly(vectors, queries[members], k, exclude_rows=theirs, among=among)
+        exact = search_exactly(vectors, queries[members], k=k, exclude_rows=theirs, among=among)
         for whole, found in zip(hits, exact, strict=True):
             whole[members] = found
     return hits

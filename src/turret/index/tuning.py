@@ -116,7 +116,7 @@ def tune(
             expected=f"at most about {max(point.recall for point in points):.4f}",
             fix="Lower the target, or use an exact index.",
         )
-    truth = search_exactly(candidates.vectors, reporting, k).rows
+    truth = search_exactly(candidates.vectors, reporting, k=k).rows
     chosen, _ = _measured(index, reporting, truth, k=k)
     curve = Curve(
         kind=kind,
@@ -139,7 +139,7 @@ def _cheapest(
     k: int,
 ) -> tuple[list[Point], Index | None]:
     """Every choice that was tried, and the index with the fastest one that reaches the target."""
-    truth = search_exactly(candidates.vectors, queries, k).rows
+    truth = search_exactly(candidates.vectors, queries, k=k).rows
     points: list[Point] = []
     best: tuple[float, Index] | None = None
     for index in _choices(candidates, kind=kind, k=k):

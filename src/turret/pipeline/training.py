@@ -80,7 +80,7 @@ def train(
     )
     clock.lap("fit")
     vectors = result.trained.candidate_vectors(parts.train.candidates)
-    index = registry.build(recipe.index.kind, parts.train.candidate_ids, vectors)
+    index = registry.build(recipe.index.kind, ids=parts.train.candidate_ids, vectors=vectors)
     clock.lap("index")
     report = evaluate(
         result.trained,

@@ -83,7 +83,7 @@ class Recommender:
             MissingPartError: if the kind needs a library that is not installed.
         """
         vectors = trained.candidate_vectors(train.candidates)
-        built = registry.build(index, train.candidate_ids.to_list(), vectors)
+        built = registry.build(index, ids=train.candidate_ids.to_list(), vectors=vectors)
         return cls(Bundle.assemble(trained=trained, dataset=train, index=built))
 
     @classmethod
@@ -268,7 +268,7 @@ class Recommender:
         excluded = [
             everything if row in pointless else np.append(pointless, row) for row in rows.tolist()
         ]
-        hits = search_exactly(directions, vectors, k, exclude_rows=excluded, among=alive)
+        hits = search_exactly(directions, vectors, k=k, exclude_rows=excluded, among=alive)
         # Rounding may carry a cosine a little beyond 1.
         return self._candidates.name(hits._replace(scores=np.clip(hits.scores, -1, 1)))
 
