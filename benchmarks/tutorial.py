@@ -37,7 +37,8 @@ from turret.model.trained import TrainedModel
 from turret.recommender.recommender import Recommender
 from turret.toml import builtin
 from turret.train.state import TrainState
-from turret.train.trainer import prepare, steps
+from turret.train.stepping import steps
+from turret.train.trainer import prepare
 
 RECIPE = builtin("tutorial")
 KS = RECIPE.evaluation.ks

@@ -9,7 +9,7 @@ import typer.main
 from sources import ROOT
 
 import turret
-from turret import recipe, recipe_loss, recipe_schedule
+from turret import recipe, recipe_loss, recipe_schedule, recipe_stopping
 from turret.cli.app import app
 from turret.data.synthetic import synthetic
 
@@ -27,7 +27,8 @@ STRUCTS = [
     recipe_loss.BPR,
     recipe_loss.WARP,
     recipe.Train,
-    recipe.EarlyStopping,
+    recipe_stopping.EarlyStopping,
+    recipe_stopping.Checkpointing,
     recipe_schedule.Schedule,
     recipe.Evaluation,
     recipe.Index,
@@ -38,7 +39,7 @@ STRUCTS = [
 def test_every_key_of_the_recipe_stands_with_its_default(struct: type[msgspec.Struct]) -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", PAGES["recipe.md"], flags=re.MULTILINE))
     for field in msgspec.structs.fields(struct):
-        if field.name in ("query", "candidate", "early_stopping"):
+        if field.name in ("query", "candidate", "early_stopping", "checkpoint"):
             assert f".{field.name}]`" in PAGES["recipe.md"]
             continue
         assert field.name in rows, f"docs/recipe.md lacks {struct.__name__}.{field.name}"

@@ -7,7 +7,6 @@ from turret.evaluation import metrics
 from turret.recipe import (
     Categorical,
     Data,
-    EarlyStopping,
     Evaluation,
     Recipe,
     Split,
@@ -18,6 +17,7 @@ from turret.recipe import (
 from turret.recipe_checks import METRICS
 from turret.recipe_loss import Softmax
 from turret.recipe_schedule import Schedule
+from turret.recipe_stopping import EarlyStopping
 
 
 def data(

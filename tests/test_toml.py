@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from turret.errors import RecipeError
-from turret.recipe import Categorical, EarlyStopping, Recipe, Train
+from turret.recipe import Categorical, Recipe, Train
 from turret.recipe_loss import Softmax
 from turret.recipe_schedule import Schedule
+from turret.recipe_stopping import EarlyStopping
 from turret.toml import builtin, builtin_names, dumps, load, loads, override
 
 SMALL = """

@@ -46,7 +46,7 @@ def test_the_tutorial_gives_the_reference_numbers(dataset, seed):
     assert (len(parts.train.interactions), len(parts.test.interactions)) == (80_000, 20_000)
     shown = []
     for report in result.history:
-        losses = [one["loss"] for one in report.step_losses]
+        losses = report.step_losses["loss"].tolist()
         assert len(losses) == 10
         shown.append((sum(losses) + losses[-1]) / 11)
     np.testing.assert_allclose(shown, REFERENCE_TRAINING_LOSSES, rtol=0.005)

@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     )
     from turret.recipe import (
         Categorical,
-        EarlyStopping,
         Recipe,
         Tower,
         Train,
@@ -77,11 +76,18 @@ if TYPE_CHECKING:
     from turret.recipe_schedule import (
         Schedule,
     )
+    from turret.recipe_stopping import (
+        Checkpointing,
+        EarlyStopping,
+    )
     from turret.recommender.recommender import (
         Recommender,
     )
     from turret.toml import (
         builtin,
+    )
+    from turret.train.checkpoint import (
+        Checkpoints,
     )
     from turret.train.state import (
         train_step,
@@ -101,6 +107,8 @@ __all__ = [
     "CandidateIndexError",
     "Categorical",
     "CheckpointError",
+    "Checkpointing",
+    "Checkpoints",
     "DataError",
     "Dataset",
     "EarlyStopping",
@@ -185,7 +193,6 @@ _HOME = {
     "turret.model.trained": ("TrainedModel",),
     "turret.recipe": (
         "Categorical",
-        "EarlyStopping",
         "Recipe",
         "Tower",
         "Train",
@@ -193,8 +200,10 @@ _HOME = {
     ),
     "turret.recipe_loss": ("BPR", "WARP", "Softmax"),
     "turret.recipe_schedule": ("Schedule",),
+    "turret.recipe_stopping": ("Checkpointing", "EarlyStopping"),
     "turret.recommender.recommender": ("Recommender",),
     "turret.toml": ("builtin",),
+    "turret.train.checkpoint": ("Checkpoints",),
     "turret.train.state": ("train_step",),
     "turret.train.trainer": (
         "FitResult",

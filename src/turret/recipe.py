@@ -14,18 +14,17 @@ from turret.errors import RecipeError
 from turret.recipe_checks import (
     require,
     require_agreement,
-    require_metric,
     require_positive,
     require_seed,
     require_width,
 )
 from turret.recipe_loss import Loss, Softmax
 from turret.recipe_schedule import Schedule
+from turret.recipe_stopping import Checkpointing, EarlyStopping
 
 __all__ = [
     "Categorical",
     "Data",
-    "EarlyStopping",
     "Evaluation",
     "Feature",
     "Index",
@@ -226,29 +225,6 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             require(temporal, f"split.{key}", cut, 'no cut unless split.kind is "temporal"')
 
 
-class EarlyStopping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When to stop before the last epoch: the section `[train.early_stopping]`.
-
-    Args:
-        metric: a ranking metric of the validation part, such as `ndcg@20`; higher is better.
-        patience: stop after that many measurements without a new best.
-        every: epochs between two measurements.
-        seen: whether the candidates a query was trained on are taken off its ranking.
-    """
-
-    metric: str = "ndcg@20"
-    patience: int = 3
-    every: int = 1
-    seen: Literal["excluded", "included"] = "excluded"
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        place = "train.early_stopping"
-        require_metric(f"{place}.metric", self.metric)
-        require(self.patience >= 1, f"{place}.patience", self.patience, "at least 1")
-        require(self.every >= 1, f"{place}.every", self.every, "at least 1")
-
-
 class _Options(dict[str, bool | int | float | str]):
     """Keyword arguments that are a value, so that what holds them has a hash."""
 
@@ -286,6 +262,9 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         averaging: the decay of a moving average of the parameters, which is then what is measured
             and kept; None keeps the last parameters.
         early_stopping: when to stop before the last epoch; None never does.
+        validation_queries: measure on that many queries of the validation part, drawn once; None
+            takes all.
+        checkpoint: when the training is saved.
     """
 
     epochs: int = 3
@@ -309,12 +288,16 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     clip_norm: float | None = None
     averaging: float | None = None
     early_stopping: EarlyStopping | None = None
+    validation_queries: int | None = None
+    checkpoint: Checkpointing = Checkpointing()
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         require(self.epochs >= 1, "train.epochs", self.epochs, "at least 1")
         require(self.batch_size >= 1, "train.batch_size", self.batch_size, "at least 1")
         require_seed("train.seed", self.seed)
+        queries = self.validation_queries
+        require(queries is None or queries >= 1, "train.validation_queries", queries, "at least 1")
         for key in ("learning_rate", "dense_learning_rate", "clip_norm"):
             value = getattr(self, key)
             if value is not None:

@@ -9,11 +9,11 @@ from turret.data.splits import split
 from turret.data.synthetic import synthetic
 from turret.errors import BundleError, SplitError
 from turret.evaluation.evaluate import evaluate
-from turret.pipeline.training import Outcome, train, validation_of
+from turret.pipeline.training import Outcome, train
+from turret.pipeline.validation import validation_of
 from turret.recipe import (
     Categorical,
     Data,
-    EarlyStopping,
     Evaluation,
     Recipe,
     Split,
@@ -22,6 +22,7 @@ from turret.recipe import (
     TwoTower,
 )
 from turret.recipe_loss import Softmax
+from turret.recipe_stopping import EarlyStopping
 
 RECIPE = Recipe(
     data=Data(source="synthetic", query_id="user_id", candidate_id="item_id"),

@@ -33,7 +33,12 @@ def test_json_to_the_byte(tmp_path: Path) -> None:
 def test_tensors_come_back_to_the_bit(tmp_path: Path) -> None:
     path = tmp_path / "tensors.safetensors"
     whole = np.arange(12, dtype=np.float32).reshape(3, 4)
-    given = {"turned": whole.T, "flags": np.array([True, False]), "none": np.empty((0, 3))}
+    given = {
+        "turned": whole.T,
+        "flags": np.array([True, False]),
+        "none": np.empty((0, 3)),
+        "scalar": np.array(2),
+    }
     write_tensors(path, given)
     read = read_tensors(path, {"turned": ("float32", (4, 3)), "flags": ("bool", (2,))})
     assert read.keys() == given.keys()

@@ -10,11 +10,14 @@ from rich.console import Console
 
 from turret.data.dataset import Dataset
 from turret.errors import TrainingError
-from turret.recipe import Categorical, EarlyStopping, Tower, Train, TwoTower
+from turret.recipe import Categorical, Tower, Train, TwoTower
 from turret.recipe_loss import Softmax
-from turret.train.hooks import JsonLines, ProgressBar
+from turret.recipe_stopping import EarlyStopping
+from turret.train.json_lines import JsonLines
+from turret.train.progress import ProgressBar
 from turret.train.state import train_step
-from turret.train.trainer import fit, prepare, steps
+from turret.train.stepping import steps
+from turret.train.trainer import fit, prepare
 
 MODEL = TwoTower(
     query=Tower([Categorical("user")]), candidate=Tower([Categorical("item")]), embedding_dim=8
@@ -131,7 +134,7 @@ def test_json_lines_hold_every_step_and_epoch(tmp_path):
 
 def test_progress_prints_one_line_an_epoch_where_there_is_no_terminal():
     out = io.StringIO()
-    with ProgressBar(2, Console(file=out, width=200)) as bar:
+    with ProgressBar(Console(file=out, width=200)) as bar:
         result = fit(dataset(), MODEL, train=train(epochs=2), hooks=[bar])
     lines = out.getvalue().splitlines()
     assert len(lines) == 2

@@ -11,7 +11,7 @@ from turret.recipe import Train
 from turret.recipe_loss import Softmax
 from turret.train.schedules import Rates
 from turret.train.state import Program, TrainState
-from turret.train.trainer import steps
+from turret.train.stepping import steps
 
 __all__ = ["LOSS", "Stepping"]
 

@@ -1,15 +1,13 @@
 """The demonstration: train, compare with baselines, answer for one user, say what to try next."""
 
 import shlex
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 
-from turret.cli.output import nearby, say
+from turret.cli.output import command_name, nearby, say
 from turret.cli.progress import train_with_progress
 
 if TYPE_CHECKING:
@@ -111,11 +109,4 @@ def _answer(outcome: "Outcome") -> None:
         f"evaluate {bundle}",
         f"index {bundle} --kind scann",
     ):
-        say(f"  {_command()} {words}")
-
-
-def _command() -> str:
-    """Return how this command can be called again: by name only where the shell finds it."""
-    if shutil.which("turret") is not None or not sys.argv[0].endswith("turret"):
-        return "turret"
-    return shlex.quote(nearby(Path(sys.argv[0])))
+        say(f"  {command_name()} {words}")

@@ -1,5 +1,7 @@
 """What the commands print: data to standard output, everything else to standard error."""
 
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +13,16 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-__all__ = ["json_value", "mapping", "nearby", "say", "show", "stderr_console", "table"]
+__all__ = [
+    "command_name",
+    "json_value",
+    "mapping",
+    "nearby",
+    "say",
+    "show",
+    "stderr_console",
+    "table",
+]
 
 WIDTH_OF_A_FILE = 160
 
@@ -48,6 +59,13 @@ def nearby(path: Path) -> str:
     place = path.absolute()
     folder = Path.cwd()
     return str(place.relative_to(folder) if place.is_relative_to(folder) else place)
+
+
+def command_name() -> str:
+    """Return how this command can be called again: by name only where the shell finds it."""
+    if shutil.which("turret") is not None or not sys.argv[0].endswith("turret"):
+        return "turret"
+    return shlex.quote(nearby(Path(sys.argv[0])))
 
 
 def table(

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from turret.data.dataset import Dataset
     from turret.pipeline.training import Outcome
     from turret.recipe import Recipe
-    from turret.train.hooks import EpochReport, Hook, JsonLines, StepReport
 
 __all__ = ["metrics_path", "progress_of", "train_with_progress"]
 
@@ -36,7 +35,11 @@ def metrics_path(bundle: Path) -> Path:
 
 
 def train_with_progress(
-    recipe: "Recipe", output: Path, *, dataset: "Dataset | None" = None
+    recipe: "Recipe",
+    output: Path,
+    *,
+    dataset: "Dataset | None" = None,
+    resume: bool = False,
 ) -> "Outcome":
     """Train a recipe, showing how far it is.
 
@@ -44,20 +47,24 @@ def train_with_progress(
         recipe: what to do.
         output: the directory of the bundle.
         dataset: the data, when they are loaded already.
+        resume: go on from the newest checkpoint.
 
     Returns:
         What the training gave.
     """
     from turret import compilation
     from turret.pipeline import training
-    from turret.train.hooks import ProgressBar
+    from turret.train.json_lines import JsonLines
+    from turret.train.progress import ProgressBar
 
     compilation.keep_compiled_programs()
-    epochs = recipe.train.epochs
-    lines = _Lines(metrics_path(output))
-    with ProgressBar(epochs, stderr_console()) as bar, lines:
-        hooks = (_Sparse(bar, every=-(-epochs // EPOCH_LINES)), lines)
-        return training.train(recipe, output=output, dataset=dataset, hooks=hooks)
+    with (
+        ProgressBar(stderr_console(), lines=EPOCH_LINES) as bar,
+        JsonLines(metrics_path(output)) as lines,
+    ):
+        return training.train(
+            recipe, output=output, dataset=dataset, hooks=(bar, lines), resume=resume
+        )
 
 
 def progress_of(total: int, what: str) -> tuple[Callable[[int], None], Callable[[], None]]:
@@ -77,48 +84,3 @@ def progress_of(total: int, what: str) -> tuple[Callable[[int], None], Callable[
     task = bar.add_task(what, total=total)
     bar.start()
     return (lambda done: bar.update(task, completed=done)), bar.stop
-
-
-class _Sparse:
-    """Hands every step on, but only each n-th epoch and the last."""
-
-    def __init__(self, hook: "Hook", *, every: int) -> None:
-        self._hook, self._every = hook, every
-
-    def step(self, report: "StepReport") -> None:
-        self._hook.step(report)
-
-    def epoch(self, report: "EpochReport") -> None:
-        if report.epoch % self._every == 0 or report.epoch == report.epochs:
-            self._hook.epoch(report)
-
-
-class _Lines:
-    """Writes JSON lines from the first step on.
-
-    A training that never starts so leaves the lines of an earlier one alone.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lines: JsonLines | None = None
-
-    def step(self, report: "StepReport") -> None:
-        from turret.train.hooks import JsonLines
-
-        if self._lines is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.unlink(missing_ok=True)
-            self._lines = JsonLines(self._path)
-        self._lines.step(report)
-
-    def epoch(self, report: "EpochReport") -> None:
-        if self._lines is not None:
-            self._lines.epoch(report)
-
-    def __enter__(self) -> "_Lines":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._lines is not None:
-            self._lines.close()

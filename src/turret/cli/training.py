@@ -1,13 +1,14 @@
 """The commands that read data and train: `demo`, `data`, `train`."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from turret.cli.arguments import Json, changes, recipe_of
-from turret.cli.output import json_value, mapping, nearby, say
+from turret.cli.output import command_name, json_value, mapping, nearby, say
 from turret.cli.progress import metrics_path, train_with_progress
 from turret.errors import RecipeError, nearest
 
@@ -154,16 +155,26 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a value: --set train.epochs=5."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint, if there is one.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a recipe and write its bundle."""
+    """Train a recipe and write its bundle. Ctrl-C saves and stops; --resume goes on."""
     from turret import toml
+    from turret.errors import TrainingInterrupted
 
     chosen = recipe_of(recipe)
     if settings:
         chosen = toml.override(chosen, changes(settings))
     target = output or Path("runs") / Path(recipe).stem
-    outcome = train_with_progress(chosen, target)
+    given = [recipe, "--output", str(target), *(f"--set={one}" for one in settings or ())]
+    again = f"{command_name()} train {shlex.join([*given, '--resume'])}"
+    try:
+        outcome = train_with_progress(chosen, target, resume=resume)
+    except TrainingInterrupted as stop:
+        say(f"{stop} Go on with: {again}")
+        raise typer.Exit(stop.exit_code) from stop
     for note in (*outcome.split.train.notes, *outcome.split.notes):
         say(f"Note: {note}")
     if as_json:

@@ -2,9 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from turret.bundle import bundle
 from turret.data import sources
@@ -13,12 +15,13 @@ from turret.data.splits import Split, split
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report
 from turret.index import registry
-from turret.model.trained import TrainedModel
+from turret.pipeline.validation import validation_of
 from turret.recipe import Recipe
+from turret.train.checkpoint import Checkpoints
 from turret.train.hooks import Hook
 from turret.train.trainer import FitResult, fit
 
-__all__ = ["Outcome", "train", "validation_of"]
+__all__ = ["Outcome", "checkpoints_of", "train"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,17 @@ def train(
     output: str | os.PathLike[str],
     dataset: Dataset | None = None,
     hooks: Sequence[Hook] = (),
+    resume: bool = False,
 ) -> Outcome:
     """Follow a recipe from the data to a bundle.
 
     Args:
         recipe: what to do.
         output: the directory of the bundle; a bundle that is there is replaced at the end.
+            Checkpoints go beside it (`checkpoints_of`), and are removed when it is written.
         dataset: the data, when they are loaded already; else `recipe.data` says where they are.
         hooks: told of each step and each epoch.
+        resume: go on from the newest checkpoint, if there is one.
 
     Returns:
         The bundle's path, the report, and what led to them.
@@ -64,20 +70,18 @@ def train(
         DataError: the data cannot be read.
         SplitError: a part would be empty.
         TrainingError: a loss is not finite.
+        TrainingInterrupted: Ctrl-C, or a signal to end; a checkpoint was written.
+        CheckpointError: the checkpoints are of another training.
         BundleError: `output` is there and is not a bundle.
     """
     path = bundle.require_free(output)
     clock = _Clock()
     parts = split(sources.load(recipe.data) if dataset is None else dataset, recipe.split)
     clock.lap("load")
-    result = fit(
-        parts.train,
-        recipe.model,
-        loss=recipe.loss,
-        train=recipe.train,
-        validate=validation_of(recipe, parts),
-        hooks=hooks,
+    checkpoints = Checkpoints(
+        checkpoints_of(path), also={"split": msgspec.to_builtins(recipe.split)}
     )
+    result = _fit(recipe, parts, hooks=hooks, checkpoints=checkpoints, resume=resume)
     clock.lap("fit")
     vectors = result.trained.candidate_vectors(parts.train.candidates)
     index = registry.build(recipe.index.kind, ids=parts.train.candidate_ids, vectors=vectors)
@@ -100,41 +104,46 @@ def train(
         index=index,
         report=report,
     )
+    checkpoints.clear()
     clock.lap("write")
     return Outcome(recipe, path, parts, result, report, clock.laps)
 
 
-def validation_of(
-    recipe: Recipe, parts: Split
-) -> Callable[[TrainedModel], dict[str, float]] | None:
-    """Return what early stopping measures a model with.
+def checkpoints_of(output: str | os.PathLike[str]) -> Path:
+    """Return the folder of the checkpoints of the training of a bundle.
 
     Args:
-        recipe: its `train.early_stopping` names the metric.
-        parts: the validation part is measured on.
+        output: the directory of the bundle.
 
     Returns:
-        A function of the model that gives the metrics of that depth by name; None without early
-        stopping.
+        The folder beside it.
+
+    Example:
+        >>> checkpoints_of("runs/tutorial").name
+        'tutorial.checkpoints'
     """
-    stopping, validation = recipe.train.early_stopping, parts.validation
-    if stopping is None or validation is None:
-        return None
-    depth = int(stopping.metric.partition("@")[2])
+    place = Path(output).resolve()
+    return place.with_name(f"{place.name}.checkpoints")
 
-    def measure(trained: TrainedModel) -> dict[str, float]:
-        report = evaluate(
-            trained,
-            (parts.train, validation),
-            ks=(depth,),
-            bootstrap=0,
-            baselines=(),
-            train_queries=0,
-        )
-        views = report.model
-        return views.seen_excluded if stopping.seen == "excluded" else views.seen_included
 
-    return measure
+def _fit(
+    recipe: Recipe,
+    parts: Split,
+    *,
+    hooks: Sequence[Hook],
+    checkpoints: Checkpoints,
+    resume: bool,
+) -> FitResult:
+    return fit(
+        parts.train,
+        recipe.model,
+        loss=recipe.loss,
+        train=recipe.train,
+        validate=validation_of(recipe, parts),
+        hooks=hooks,
+        checkpoints=checkpoints,
+        resume=resume,
+    )
 
 
 class _Clock:

@@ -114,7 +114,10 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         path: the file.
         tensors: the arrays by name.
     """
-    plain = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    # NumPy makes a contiguous scalar one of length 1.
+    plain = {
+        name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()
+    }
     # safetensors leaves the type parameters of its arrays open.
     safetensors.numpy.save_file(plain, path)  # pyright: ignore[reportUnknownMemberType]
 

@@ -30,6 +30,7 @@ __all__ = [
     "identity",
     "problems",
     "read_manifest",
+    "remove",
     "remove_leftovers",
     "require_free",
     "seal",
@@ -323,6 +324,18 @@ def _locked(directory: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def remove(directory: Path) -> None:
+    """Removes a sealed directory: it is gone at once, or was never touched.
+
+    Args:
+        directory: the directory; none need stand there.
+    """
+    aside = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}{_PARTIAL}")
+    with suppress(FileNotFoundError):
+        directory.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path, name: str) -> None:

@@ -1,50 +1,27 @@
-"""The loop: a generator of steps, and `fit`, which drives it."""
+"""`fit`: one training, from a data set to a model; `prepare`, for a loop of one's own."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 
 import jax
-import jax.numpy as jnp
-import numpy as np
+import msgspec
 import optax
 
-from turret.data.batch import Batch
 from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders import fit_encoders
 from turret.errors import TrainingError
-from turret.model.towers import Parameters
 from turret.model.trained import TrainedModel
-from turret.recipe import EarlyStopping, Train, TwoTower
+from turret.recipe import Train, TwoTower
 from turret.recipe_loss import Loss, Softmax
-from turret.train.hooks import EpochReport, Hook, StepReport, loss_values
+from turret.train.checkpoint import Checkpoint, Checkpoints, Identity
+from turret.train.hooks import EpochReport, Hook
+from turret.train.loop import Loop, Plan, Validate
 from turret.train.schedules import Rates
-from turret.train.state import Losses, Program, TrainState, train_step
+from turret.train.state import Program, TrainState
 
-__all__ = ["FitResult", "Step", "Validate", "fit", "prepare", "steps"]
-
-Validate = Callable[[TrainedModel], Mapping[str, float]]
-"""Measures a model on the validation part: metric names such as "ndcg@20" to values."""
-
-
-class Step(NamedTuple):
-    """One step taken.
-
-    Attributes:
-        number: Steps taken so far, this one included.
-        state: The state after it.
-        losses: Its losses, still on the device.
-        batch: The batch it took.
-    """
-
-    number: int
-    state: TrainState
-    losses: Losses
-    batch: Batch
+__all__ = ["FitResult", "fit", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -57,12 +34,18 @@ class FitResult:
         history: One report an epoch.
         best_epoch: The epoch of the returned model, counted from 1.
         stopped_early: Whether early stopping ended it before the last epoch.
+        state: The training state of that model.
+        resumed_at: The step at which this process took over; 0 when it began.
+        notes: What had to be said on the way.
     """
 
     trained: TrainedModel
     history: tuple[EpochReport, ...]
     best_epoch: int
     stopped_early: bool
+    state: TrainState = field(repr=False)
+    resumed_at: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def prepare(
@@ -117,32 +100,6 @@ def prepare(
     return batches, state
 
 
-def steps(state: TrainState, batches: Batches, *, start: int, stop: int) -> Iterator[Step]:
-    """Take the steps from `start` to `stop`, preparing the next batch while a step runs.
-
-    The yielded state is consumed by the following step: use it before asking for the next one.
-
-    Args:
-        state: The state after `start` steps.
-        batches: The batches.
-        start: Steps taken already.
-        stop: Steps to have been taken at the end.
-
-    Yields:
-        Each step, after it was handed to the device.
-    """
-    if start >= stop:
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="turret-batches") as pool:
-        coming = pool.submit(batches, start)
-        for number in range(start, stop):
-            batch = coming.result()
-            if number + 1 < stop:
-                coming = pool.submit(batches, number + 1)
-            state, losses = train_step(state, batch)
-            yield Step(number + 1, state, losses, batch)
-
-
 def fit(
     dataset: Dataset,
     config: TwoTower,
@@ -152,136 +109,108 @@ def fit(
     dense_optimizer: optax.GradientTransformation | None = None,
     validate: Validate | None = None,
     hooks: Sequence[Hook] = (),
+    checkpoints: Checkpoints | None = None,
+    resume: bool = False,
 ) -> FitResult:
     """Train a model.
 
     The same data, configuration and seed give the same parameters, bit for bit, on the same
-    machine.
+    machine, however often the training was killed and resumed.
 
     Args:
         dataset: The training part.
         config: The two towers.
         loss: The loss; the in-batch softmax unless given.
-        train: Epochs, batch size, optimizer, seed, early stopping.
+        train: Epochs, batch size, optimizer, seed, early stopping, when to write checkpoints.
         dense_optimizer: An optax transformation for the dense parameters, instead of one that
             `train` names.
         validate: Measures the model after an epoch; needed for early stopping.
         hooks: Told of each step and each epoch.
+        checkpoints: Where checkpoints go; None writes none. With them, Ctrl-C finishes the step
+            and saves it.
+        resume: Go on from the newest checkpoint; from the start where there is none.
 
     Returns:
         The trained model and its history.
 
     Raises:
         TrainingError: When a loss is not finite, or early stopping has nothing to measure with.
+        TrainingInterrupted: When Ctrl-C or a signal asked for an end, and a checkpoint was written.
+        CheckpointError: When the checkpoints are of another training, or damaged.
     """
     loss, train = loss or Softmax(), train or Train()
-    stopping = train.early_stopping
-    if stopping is not None and validate is None:
+    _check(train, validate=validate, checkpoints=checkpoints, resume=resume)
+    batches, state = prepare(
+        dataset, config, loss=loss, train=train, dense_optimizer=dense_optimizer
+    )
+
+    def model(state: TrainState) -> TrainedModel:
+        encoders = batches.query_encoder, batches.candidate_encoder
+        return TrainedModel(config, *encoders, state.averaged())
+
+    @cache
+    def identity() -> Identity:
+        also = {} if checkpoints is None else checkpoints.also
+        return Identity(
+            settings=_settings(config, loss=loss, train=train) | also, data=dataset.fingerprint()
+        )
+
+    checkpoint, notes = _resumed(checkpoints, identity) if resume else (None, _ignored(checkpoints))
+    plan = Plan(batches, loss, train, model, validate, hooks, checkpoints, identity, notes)
+    loop = Loop(plan, state, checkpoint=checkpoint)
+    resumed_at = loop.step
+    del state, checkpoint
+    loop.run()
+    best = loop.best
+    final = loop.state if best.snapshot is None else best.snapshot.restore(loop.state)
+    return FitResult(
+        model(final),
+        tuple(loop.history),
+        best_epoch=best.epoch or len(loop.history),
+        stopped_early=len(loop.history) < train.epochs,
+        state=final,
+        resumed_at=resumed_at,
+        notes=notes,
+    )
+
+
+def _check(
+    train: Train, *, validate: Validate | None, checkpoints: Checkpoints | None, resume: bool
+) -> None:
+    if train.early_stopping is not None and validate is None:
         raise TrainingError(
             "early stopping has nothing to measure with",
             fix="Hold a validation part back (split.validation_fraction) and pass `validate`.",
         )
-    batches, state = prepare(
-        dataset, config, loss=loss, train=train, dense_optimizer=dense_optimizer
+    if resume and checkpoints is None:
+        raise TrainingError("there is nothing to resume from", fix="Pass `checkpoints`.")
+
+
+def _resumed(
+    checkpoints: Checkpoints | None, identity: Callable[[], Identity]
+) -> tuple[Checkpoint | None, tuple[str, ...]]:
+    assert checkpoints is not None
+    checkpoint, notes = checkpoints.resume(identity())
+    if checkpoint is None:
+        return None, (f"There is no checkpoint in {checkpoints.folder}: training from the start.",)
+    step, epoch = checkpoint.record.step, len(checkpoint.record.history) + 1
+    return checkpoint, (*notes, f"Resumed after step {step:,}, in epoch {epoch}.")
+
+
+def _ignored(checkpoints: Checkpoints | None) -> tuple[str, ...]:
+    """Say that there are checkpoints from which nobody asked to resume."""
+    there = [] if checkpoints is None else checkpoints.steps()
+    if checkpoints is None or not there:
+        return ()
+    return (
+        f"{checkpoints.folder} holds checkpoints up to step {there[-1]:,} of a training that did"
+        " not end. This one starts anew; they go when it writes its first.",
     )
-    encoders = batches.query_encoder, batches.candidate_encoder
-    trained_of = partial(TrainedModel, config, *encoders)
-    epochs = _Epochs(batches, train, validate, hooks)
-    best = _Best(stopping)
-    history: list[EpochReport] = []
-    for epoch in range(1, train.epochs + 1):
-        state, report = epochs.run(state, epoch, trained=trained_of)
-        history.append(report)
-        for hook in hooks:
-            hook.epoch(report)
-        if best.stops_after(report, state):
-            break
-    parameters = state.averaged() if best.parameters is None else best.parameters
-    return FitResult(
-        trained_of(parameters),
-        tuple(history),
-        best_epoch=best.epoch or len(history),
-        stopped_early=len(history) < train.epochs,
-    )
 
 
-class _Best:
-    """The best measurement so far; its parameters are copied, since a step reuses buffers."""
-
-    def __init__(self, stopping: EarlyStopping | None):
-        self.stopping = stopping
-        self.value = -np.inf
-        self.epoch: int | None = None
-        self.parameters: Parameters | None = None
-        self.without_improvement = 0
-
-    def stops_after(self, report: EpochReport, state: TrainState) -> bool:
-        if self.stopping is None or report.validation is None:
-            return False
-        if self.stopping.metric not in report.validation:
-            raise TrainingError(
-                "early stopping waits for a metric that the validation does not give",
-                got=self.stopping.metric,
-                expected=f"one of {', '.join(report.validation)}",
-            )
-        value = report.validation[self.stopping.metric]
-        if value > self.value:
-            self.value, self.epoch, self.without_improvement = value, report.epoch, 0
-            self.parameters = jax.tree.map(jnp.copy, state.averaged())
-            return False
-        self.without_improvement += 1
-        return self.without_improvement >= self.stopping.patience
-
-
-class _Epochs:
-    """Runs one epoch after another and measures each."""
-
-    def __init__(
-        self, batches: Batches, train: Train, validate: Validate | None, hooks: Sequence[Hook]
-    ):
-        self.batches, self.train, self.validate, self.hooks = batches, train, validate, hooks
-
-    def run(
-        self, state: TrainState, epoch: int, *, trained: Callable[[Parameters], TrainedModel]
-    ) -> tuple[TrainState, EpochReport]:
-        began = time.perf_counter()
-        length = self.batches.steps_per_epoch
-        on_device: list[Losses] = []
-        for step in steps(state, self.batches, start=(epoch - 1) * length, stop=epoch * length):
-            state = step.state
-            on_device.append(step.losses)
-            for hook in self.hooks:
-                hook.step(StepReport(step.number, epoch, length, step.losses))
-        losses = [loss_values(one) for one in jax.device_get(on_device)]
-        _refuse_non_finite(losses, epoch, length)
-        seconds = time.perf_counter() - began
-        validation, validation_seconds = None, None
-        every = self.train.early_stopping.every if self.train.early_stopping else 1
-        if self.validate is not None and (epoch % every == 0 or epoch == self.train.epochs):
-            began = time.perf_counter()
-            validation = dict(self.validate(trained(state.averaged())))
-            validation_seconds = time.perf_counter() - began
-        report = EpochReport(
-            epoch=epoch,
-            epochs=self.train.epochs,
-            step=epoch * length,
-            losses={name: float(np.mean([one[name] for one in losses])) for name in losses[0]},
-            step_losses=tuple(losses),
-            seconds=seconds,
-            examples_per_second=len(self.batches.dataset.interactions) / seconds,
-            validation=validation,
-            validation_seconds=validation_seconds,
-        )
-        return state, report
-
-
-def _refuse_non_finite(losses: Sequence[dict[str, float]], epoch: int, length: int) -> None:
-    for position, one in enumerate(losses):
-        if not np.isfinite(one["total_loss"]):
-            step = (epoch - 1) * length + position + 1
-            raise TrainingError(
-                f"the loss of step {step} (epoch {epoch}) is not finite",
-                got=one["total_loss"],
-                expected="a finite number",
-                fix="Lower train.learning_rate, or set model.normalize = true.",
-            )
+def _settings(config: TwoTower, *, loss: Loss, train: Train) -> dict[str, object]:
+    """What decides the result, as JSON values: not when checkpoints are written."""
+    sections = {"model": config, "loss": loss, "train": train}
+    plain = msgspec.to_builtins(sections, enc_hook=lambda value: type(value).__qualname__)
+    del plain["train"]["checkpoint"]
+    return plain
