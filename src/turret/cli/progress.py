@@ -58,8 +58,10 @@ def train_with_progress(
     from turret.train.progress import ProgressBar
 
     compilation.keep_compiled_programs()
+    stopping = recipe.train.early_stopping
+    metric = None if stopping is None else stopping.metric
     with (
-        ProgressBar(stderr_console(), lines=EPOCH_LINES) as bar,
+        ProgressBar(stderr_console(), lines=EPOCH_LINES, metric=metric) as bar,
         JsonLines(metrics_path(output)) as lines,
     ):
         return training.train(

@@ -27,10 +27,18 @@ class ProgressBar(Hook):
     Args:
         console: Where to; standard error unless given.
         lines: So many epochs, at most, get a line, the last one included; None gives each one.
+        metric: The one metric of the validation that a line shows; None shows them all.
     """
 
-    def __init__(self, console: Console | None = None, *, lines: int | None = None):
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        lines: int | None = None,
+        metric: str | None = None,
+    ):
         """Prepare the bar; it appears with the first step."""
+        self._metric = metric
         self._console = console or Console(stderr=True)
         self._lines = lines
         self._examples_per_step = 0.0
@@ -80,7 +88,8 @@ class ProgressBar(Hook):
             f"  {report.examples_per_second:,.0f} examples/s"
         )
         for name, value in (report.validation or {}).items():
-            line += f"  {name} {value:.4f}"
+            if self._metric in (None, name):
+                line += f"  {name} {value:.4f}"
         self._console.print(line, highlight=False)
 
     def flush(self) -> None:
