@@ -201,8 +201,14 @@ def test_load_files(folder: Path) -> None:
 
 def test_load_names_the_absent_column(folder: Path) -> None:
     write_table("a.csv")
-    with pytest.raises(DataError, match="has no column 'films'.*Did you mean 'film'"):
+    with pytest.raises(DataError, match="^a.csv has no column 'films'.*Did you mean 'film'"):
         load(config(files="a.csv", candidate_id="films"), say=silent)
+    write_table("b.csv")
+    with pytest.raises(DataError, match="^a.csv and 1 more has no column 'hours'"):
+        load(config(files=("a.csv", "b.csv"), timestamp="hours"), say=silent)
+    write_table("films.csv", TABLE.rename({"film": "name"}))
+    with pytest.raises(DataError, match="^films.csv has no column 'film'"):
+        load(config(files="a.csv", candidates="films.csv"), say=silent)
 
 
 def test_kinds_of_files_give_the_same_data(folder: Path) -> None:

@@ -15,6 +15,7 @@ import polars as pl
 from turret import recipe
 from turret.data.dataset import Dataset
 from turret.data.downloads import Say, say_on_stderr
+from turret.data.frames import require_columns
 from turret.data.movielens import movielens
 from turret.data.movielens_archive import RELEASES
 from turret.data.synthetic import synthetic
@@ -57,17 +58,29 @@ def load(config: recipe.Data, *, say: Say = say_on_stderr) -> Dataset:
     if config.source is not None:
         return _load_source(config.source, config, say=say)
     ids = [config.query_id, config.candidate_id]
+    named = [name for name in (*ids, config.timestamp, config.weight) if name is not None]
+
+    def table(files: str | None, column: str) -> pl.DataFrame | None:
+        return None if files is None else _read_with(files, [column], ids=ids)
+
     return Dataset.from_frames(
-        read(config.files or (), ids=ids),
+        _read_with(config.files or (), named, ids=ids),
         query_id=config.query_id,
         candidate_id=config.candidate_id,
         timestamp=config.timestamp,
         timestamp_unit=config.timestamp_unit,
         weight=config.weight,
         positive=config.positive,
-        queries=None if config.queries is None else read(config.queries, ids=ids),
-        candidates=None if config.candidates is None else read(config.candidates, ids=ids),
+        queries=table(config.queries, config.query_id),
+        candidates=table(config.candidates, config.candidate_id),
     )
+
+
+def _read_with(files: Files, columns: Sequence[str], *, ids: Sequence[str]) -> pl.DataFrame:
+    """Read a table, and name its files if it lacks a column."""
+    frame = read(files, ids=ids)
+    require_columns(frame, columns, what=_listed(_find(files)))
+    return frame
 
 
 def source_names() -> tuple[str, ...]:
