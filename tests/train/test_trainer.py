@@ -13,6 +13,7 @@ from turret.errors import TrainingError
 from turret.recipe import Categorical, Tower, Train, TwoTower
 from turret.recipe_loss import Softmax
 from turret.recipe_stopping import EarlyStopping
+from turret.train.hooks import EpochReport
 from turret.train.json_lines import JsonLines
 from turret.train.progress import ProgressBar
 from turret.train.state import train_step
@@ -139,3 +140,16 @@ def test_progress_prints_one_line_an_epoch_where_there_is_no_terminal():
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[1].startswith(f"epoch 2/2  loss {result.history[1].losses['loss']:,.4f}")
+
+
+def test_the_line_of_an_epoch_may_show_one_metric_alone():
+    out = io.StringIO()
+    validation = {"ndcg@20": 0.25, "recall@20": 0.5}
+    each = {"loss": np.ones(3, np.float32)}
+    report = EpochReport(1, 2, 3, {"loss": 1.0}, each, 1.0, 10.0, validation, 0.1)
+    for metric in ("ndcg@20", None):
+        with ProgressBar(Console(file=out, width=200), metric=metric) as bar:
+            bar.epoch(report)
+    lines = [line for line in out.getvalue().splitlines() if line]
+    assert lines[0] == "epoch 1/2  loss 1.0000  10 examples/s  ndcg@20 0.2500"
+    assert lines[1] == f"{lines[0]}  recall@20 0.5000"
