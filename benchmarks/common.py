@@ -4,10 +4,12 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from turret.benchmarks.workers import Worker
+from turret.errors import BenchmarkError, TurretError
 
 PEERS = Path(__file__).with_name("peers")
 
@@ -20,7 +22,10 @@ def peer(python: str, script: str, *arguments: str) -> Worker:
 def packages(python: str, names: tuple[str, ...]) -> set[str]:
     """Those of some packages that an environment has."""
     code = f"import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n)])"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    try:
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BenchmarkError(f"A peer's interpreter cannot run: {error}") from error
     return set(done.stdout.split())
 
 
@@ -30,6 +35,14 @@ def parser(description: str) -> argparse.ArgumentParser:
     made.add_argument("--rounds", type=int, default=10, help="how often each time is taken")
     made.add_argument("--json", action="store_true", help="print one JSON value and nothing else")
     return made
+
+
+def result_of(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a benchmark measured; it ends in one sentence where it cannot."""
+    try:
+        return measure()
+    except TurretError as error:
+        sys.exit(f"Error: {error}")
 
 
 def say(message: str) -> None:

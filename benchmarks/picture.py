@@ -1,15 +1,23 @@
-"""Draws the curves of a benchmark as an SVG picture, with nothing but text."""
+"""Draws the curves of the benchmark `training` as an SVG picture.
 
+    python benchmarks/picture.py RESULT.json [RESULT.json ...] > docs/training.svg
+
+A result is what `benchmarks/training.py --json` prints; a later one adds to those before.
+"""
+
+import json
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 300, 220  # of a panel, in pixels
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 40  # around its axes
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 36, 34  # around its axes
 ACROSS = 3
 COLOURS = ("#2563a8", "#9a9a9a")
-STYLE = "text{font:11px sans-serif;fill:#333}.t{font-weight:bold}.g{stroke:#e4e4e4}"
+STYLE = "text{font:10px sans-serif;fill:#333}.t{font-weight:bold;font-size:12px}.g{stroke:#e4e4e4}"
 
 
 class Panel(NamedTuple):
@@ -95,26 +103,30 @@ def scale(low: float, high: float, start: float, end: float):
 
 
 def nice(low: float, high: float) -> list[float]:
-    """Powers of ten, or of two where the values lie close together, from below to above."""
-    base = 10.0 if high / low > 100 else 2.0
-    start = math.floor(math.log(low, base) + 1e-9)
-    stop = math.ceil(math.log(high, base) - 1e-9)
-    unit = 1.0
-    if base == 2.0:  # 1, 2, 5, 10, ... or 1, 2, 4, ...: start at a round number of tens
-        unit = 10.0 ** math.floor(math.log10(low))
-        start = math.floor(math.log2(low / unit) + 1e-9)
-        stop = math.ceil(math.log2(high / unit) - 1e-9)
+    """Powers of ten that span the values, or doublings of one where they lie close together."""
+    unit = 10.0 ** math.floor(math.log10(low))
+    base = 10.0 if high / low > 1000 else 2.0
+    start = math.floor(math.log(low / unit, base) + 1e-9)
+    stop = math.ceil(math.log(high / unit, base) - 1e-9)
     return [unit * base**power for power in range(start, max(stop, start + 1) + 1)]
 
 
 def short(value: float) -> str:
+    if value < 100_000 and value % 1000:
+        return f"{value:.4g}" if value < 1000 else f"{value:.0f}"
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"
+    return f"{value:.0f}"
 
 
 def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start") -> str:
     named = f' class="{kind}"' if kind else ""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f"<text{named} {place}>{escape(content)}</text>"
+
+
+if __name__ == "__main__":
+    results = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
+    together = {k: v for one in results for k, v in one["figures"].get("curves", {}).items()}
+    sys.stdout.write(draw(together))

@@ -6,17 +6,17 @@ Each PYTHON is the interpreter of an environment with tensorflow, tf-keras and
 tensorflow-recommenders, or with torch. All start from the same parameters and take the same
 batches; their first losses must agree. Ours are whole steps of a training: batches are made from
 the log as they are needed. Those of the peers are given to them ready. `turret bench training`
-measures the same without peers; `--set` takes its settings. `--picture FILE` also draws the curves.
+measures the same without peers; `--set` takes its settings. `picture.py` draws the curves.
 """
 
 import tempfile
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import common
 import numpy as np
-import picture
 
 from turret import compilation
 from turret.benchmarks.registry import settings_of
@@ -51,7 +51,8 @@ class Peers:
     """The other implementations, each in a process of its own."""
 
     def __init__(self, pythons: list[str], steps: int, stack: ExitStack):
-        self.pythons, self.steps, self.stack = pythons, steps, stack
+        self.found = [one for python in pythons for one in self.peers_of(python)]
+        self.steps, self.stack = steps, stack
         self.versions: dict[str, object] = {}
 
     def __call__(self, stepping: Stepping) -> dict[str, Measure]:
@@ -59,20 +60,19 @@ class Peers:
         write_task(stepping, Path(folder))
         expected = stepping.take(self.steps)[1]
         measures: dict[str, Measure] = {}
-        for python in self.pythons:
-            for name, script, kinds in self.found(python):
-                size = str(stepping.batches.batch_size)
-                worker = self.stack.enter_context(common.peer(python, script, folder, size))
-                self.versions |= worker.ready
-                self.check(name, worker.ask(f"plain {self.steps}")["losses"], expected)
-                for kind in kinds:
-                    worker.ask(f"{kind} {self.steps}")
-                    key = name if kind == "plain" else f"{name}_{kind}"
-                    measures[key] = partial(self.seconds, worker, f"{kind} {self.steps}")
+        for python, name, script, kinds in self.found:
+            size = str(stepping.batches.batch_size)
+            worker = self.stack.enter_context(common.peer(python, script, folder, size))
+            self.versions |= worker.ready
+            self.check(name, worker.ask(f"plain {self.steps}")["losses"], expected)
+            for kind in kinds:
+                worker.ask(f"{kind} {self.steps}")
+                key = name if kind == "plain" else f"{name}_{kind}"
+                measures[key] = partial(self.seconds, worker, f"{kind} {self.steps}")
         return measures
 
     @staticmethod
-    def found(python: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    def peers_of(python: str) -> list[tuple[str, str, str, tuple[str, ...]]]:
         there = common.packages(python, ("torch", "tensorflow_recommenders"))
         if not there:
             raise BenchmarkError(
@@ -80,9 +80,9 @@ class Peers:
             )
         peers = []
         if "torch" in there:
-            peers.append(("torch", "torch_training.py", ("plain", "distinct")))
+            peers.append((python, "torch", "torch_training.py", ("plain", "distinct")))
         if "tensorflow_recommenders" in there:
-            peers.append(("tfrs", "tfrs_training.py", ("plain",)))
+            peers.append((python, "tfrs", "tfrs_training.py", ("plain",)))
         return peers
 
     @staticmethod
@@ -99,28 +99,30 @@ class Peers:
             )
 
 
+def measure(pythons: list[str], texts: list[str]) -> dict[str, Any]:
+    settings = settings_of("training", texts)
+    assert isinstance(settings, TrainingSettings)
+    with ExitStack() as stack:
+        peers = Peers(pythons, settings.steps, stack)
+        result = run(settings, say=common.say, peers=peers if pythons else None)
+    result["settings"] |= peers.versions
+    return result
+
+
 def main() -> None:
     parser = common.parser("The training step beside its peers.")
     parser.add_argument("--peer", action="append", default=[], help="a peer's interpreter")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--picture", type=Path, help="draw the curves into this SVG file")
     options = parser.parse_args()
-    settings = settings_of("training", [f"rounds={options.rounds}", *options.set])
-    assert isinstance(settings, TrainingSettings)
     compilation.keep_compiled_programs()
-    with ExitStack() as stack:
-        peers = Peers(options.peer, settings.steps, stack)
-        result = run(settings, say=common.say, peers=peers if options.peer else None)
-    result["settings"] |= peers.versions
-    curves = result["figures"].get("curves", {})
-    if options.picture is not None:
-        options.picture.write_text(picture.draw(curves), encoding="utf-8")
+    texts = [f"rounds={options.rounds}", *options.set]
+    result = common.result_of(lambda: measure(options.peer, texts))
     if options.json:
         common.print_json(result)
         return
+    curves = result["figures"].pop("curves", {})
     for name, value in result["figures"].items():
-        if name != "curves":
-            print(f"{name:28} {value:14.6g}")
+        print(f"{name:28} {value:14.6g}")
     for name, points in curves.items():
         print()
         print(name)

@@ -11,14 +11,8 @@ includes encoding, batching and every loss on the host in an epoch, and vectors 
 with seen candidates included and excluded, in an evaluation.
 """
 
-import argparse
-import json
-import os
-import platform
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import common
@@ -26,11 +20,12 @@ import jax
 import numpy as np
 
 import turret
+from turret.benchmarks.machine import machine
+from turret.benchmarks.timing import interleave
 from turret.bundle.bundle import Bundle
 from turret.data.batches import Batches
 from turret.data.movielens import movielens
 from turret.data.splits import Split, split
-from turret.errors import BenchmarkError
 from turret.evaluation.measure import measure
 from turret.index import registry
 from turret.model.trained import TrainedModel
@@ -121,19 +116,8 @@ def write(parts: Split, folder: Path) -> None:
     (folder / "titles.txt").write_text(titles, encoding="utf-8")
 
 
-def alternate(
-    rounds: int, peer: Callable[[], dict], ours: Callable[[], dict]
-) -> tuple[list[dict], list[dict]]:
-    """Run both in turns."""
-    results = [(peer(), ours()) for _ in range(rounds)]
-    return [a for a, _ in results], [b for _, b in results]
-
-
-def median(results: list[dict]) -> float:
-    return float(np.median([one["seconds"] for one in results]))
-
-
 def run(python: str, data: str | None, rounds: int) -> dict:
+    place = machine()
     lens = movielens("100k", path=data)
     parts = split(lens.dataset(candidate_id="movie_title", timestamp="timestamp"), RECIPE.split)
     ours = Ours(parts)
@@ -147,36 +131,29 @@ def run(python: str, data: str | None, rounds: int) -> dict:
         figures["top_100"] = ours.evaluate()["top_k_accuracy"]["100"]
         figures["reference_top_100"] = peer.ask("evaluate")["top_k_accuracy"]["100"]
         for name, key in (("epoch", "epoch"), ("evaluate", "evaluation"), ("query", "query")):
-            theirs, own = alternate(rounds, lambda name=name: peer.ask(name), getattr(ours, name))
-            figures[f"{key}_ratio"] = median(theirs) / median(own)
-            figures[f"{key}_seconds"] = median(own)
-            figures[f"reference_{key}_seconds"] = median(theirs)
+            seconds = interleave(
+                {
+                    "reference": lambda name=name: peer.ask(name)["seconds"],
+                    "ours": lambda name=name: getattr(ours, name)()["seconds"],
+                },
+                rounds=rounds,
+            )
+            figures[f"{key}_ratio"] = seconds["reference"] / seconds["ours"]
+            figures[f"{key}_seconds"] = seconds["ours"]
+            figures[f"reference_{key}_seconds"] = seconds["reference"]
         peer.close()
-    return {
-        "figures": figures,
-        "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "settings": {
-            "rounds": rounds,
-            "jax": jax.__version__,
-            "turret": turret.__version__,
-            **peer.ready,
-        },
-    }
+    versions = {"jax": jax.__version__, "turret": turret.__version__, **peer.ready}
+    return {"figures": figures, "machine": place, "settings": {"rounds": rounds, **versions}}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The reference tutorial and ours, side by side.")
+    parser = common.parser("The reference tutorial and ours, side by side.")
     parser.add_argument("--peer", required=True, help="interpreter of the reference's environment")
     parser.add_argument("--data", help="a MovieLens-100K folder or zip; otherwise it is fetched")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    try:
-        result = run(options.peer, options.data, options.rounds)
-    except BenchmarkError as error:
-        sys.exit(f"Error: {error}")
+    result = common.result_of(lambda: run(options.peer, options.data, options.rounds))
     if options.json:
-        print(json.dumps(result, indent=2))
+        common.print_json(result)
         return
     figures = result["figures"]
     for key in ("epoch", "evaluation", "query"):

@@ -34,3 +34,8 @@ def test_one_that_ends_says_what_it_wrote_last() -> None:
         worker().ask("die")
     with pytest.raises(BenchmarkError, match="code 3"):
         Worker([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_one_that_does_not_exist_is_named() -> None:
+    with pytest.raises(BenchmarkError, match="cannot be started.*got 'no/such/python'"):
+        Worker(["no/such/python"])

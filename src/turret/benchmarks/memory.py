@@ -49,9 +49,9 @@ def peak_mb(kind: str, **sizes: int) -> float:
     command = [sys.executable, "-m", "turret.benchmarks.memory", kind, json.dumps(sizes)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
+        last = done.stderr.strip().rpartition("\n")[2]
         raise BenchmarkError(
-            f"Measuring memory ended with code {done.returncode}",
-            fix=f"It wrote last: {done.stderr.strip()[-2000:]}",
+            f"Measuring memory ended with code {done.returncode}", fix=f"It wrote last: {last}"
         )
     return json.loads(done.stdout)["peak_mb"]
 

@@ -26,8 +26,8 @@ class Worker:
         ready: what it said when it was ready.
 
     Raises:
-        BenchmarkError: it ended before it was ready; the message holds the end of what it wrote to
-            standard error.
+        BenchmarkError: it cannot be started, or ended before it was ready; the message holds the
+            end of what it wrote to standard error.
     """
 
     def __init__(self, command: Sequence[str], *, without: Iterable[str] = ()) -> None:
@@ -35,14 +35,19 @@ class Worker:
         hidden = set(without)
         self._command = list(command)
         self._errors = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env={name: value for name, value in os.environ.items() if name not in hidden},
-        )
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+                env={name: value for name, value in os.environ.items() if name not in hidden},
+            )
+        except OSError as error:
+            self._errors.close()
+            reason = f"A measuring process cannot be started: {error.strerror}"
+            raise BenchmarkError(reason, got=self._command[0]) from error
         self.ready = self._answer()
 
     def ask(self, request: str) -> dict[str, Any]:
@@ -90,10 +95,11 @@ class Worker:
     def _fail(self) -> NoReturn:
         code = self._process.wait()
         self._errors.seek(0)
-        last = self._errors.read().decode(errors="replace").strip()[-2000:]
+        written = self._errors.read().decode(errors="replace").split("\n")
+        last = next((line for line in reversed(written) if line.strip()), None)
         self.close()
         raise BenchmarkError(
             f"A measuring process ended with code {code}",
             got=" ".join(self._command),
-            fix=f"It wrote last: {last}" if last else None,
+            fix=last and f"It wrote last: {last}",
         )

@@ -1,0 +1,25 @@
+import pytest
+
+from turret.benchmarks.memory import can_measure, peak_mb
+from turret.errors import BenchmarkError
+
+pytestmark = pytest.mark.skipif(not can_measure(), reason="needs /proc/self/clear_refs of Linux")
+
+
+def test_memory_grows_with_the_chunk_and_stays_below_the_matrix_of_scores() -> None:
+    sizes = {"queries": 3000, "candidates": 2000, "dim": 4}
+    scores_mb = 4 * 3000 * 2000 / 1e6
+    small, whole = (peak_mb("loss", **sizes, chunk_size=chunk) for chunk in (50, 3000))
+    assert 0.1 < small < scores_mb / 4
+    assert scores_mb < whole < 5 * scores_mb
+
+
+def test_a_failing_process_says_what_it_wrote_last() -> None:
+    with pytest.raises(BenchmarkError, match="code 1.*unexpected keyword argument 'sides'"):
+        peak_mb("loss", sides=3)
+
+
+def test_a_step_is_measured_too() -> None:
+    tables = {"query_rows": 3000, "candidate_rows": 1000, "dim": 16, "hidden": 16}
+    peak = peak_mb("step", **tables, pairs=1000, batch_size=1000)
+    assert 0.1 < peak < 4 * 1000 * 1000 / 1e6
