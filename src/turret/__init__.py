@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         synthetic,
     )
     from turret.errors import (
+        BenchmarkError,
         BundleError,
         CandidateIndexError,
         CheckpointError,
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BPR",
+    "BenchmarkError",
     "Bundle",
     "BundleError",
     "CandidateIndexError",
@@ -173,6 +175,7 @@ _HOME = {
         "synthetic",
     ),
     "turret.errors": (
+        "BenchmarkError",
         "BundleError",
         "CandidateIndexError",
         "CheckpointError",
