@@ -1,6 +1,9 @@
+import json
 import math
 
+import msgspec
 import pytest
+from sources import ROOT
 
 from turret.benchmarks import training
 from turret.benchmarks.registry import names, run, settings_of
@@ -114,3 +117,15 @@ def test_an_unknown_benchmark_is_refused() -> None:
     assert "training" in names()
     with pytest.raises(RecipeError, match="Did you mean 'training'"):
         settings_of("trainings", [])
+
+
+def test_every_setting_stands_on_its_page_with_its_default() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for field in msgspec.structs.fields(TrainingSettings):
+        lines = [row for row in rows if f"`{field.name}`" in row.split("|")[1]]
+        assert lines, field.name
+        if isinstance(field.default, int | float):
+            assert str(field.default) in lines[-1], field.name
+        elif field.name in ("parts", "table_rows"):
+            assert f"`{json.dumps(field.default)}`" in lines[-1], field.name
