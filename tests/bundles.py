@@ -1,6 +1,7 @@
 """A small model with known parameters, and bundles of it, for tests of what answers."""
 
 from functools import cache
+from typing import Any
 
 import jax
 import numpy as np
@@ -68,7 +69,7 @@ def model(data: Dataset, *, query: tuple[str, ...] = ("user",), dim: int = 8) ->
     return TrainedModel(config, queries, candidates, parameters)
 
 
-def bundle_of(data: Dataset, trained: TrainedModel, *, kind: str = "exact", **parameters: int):
+def bundle_of(data: Dataset, trained: TrainedModel, *, kind: str = "exact", **parameters: Any):
     """The bundle of a model, with an index of the kind."""
     index = registry.build(
         kind,

@@ -7,7 +7,7 @@ import pytest
 from turret.data.columns import Columns
 from turret.data.dataset import Dataset
 from turret.errors import DataError
-from turret.recipe_loss import BPR, WARP, Softmax
+from turret.recipe_loss import BPR, WARP, Loss, Softmax
 
 
 def dataset() -> Dataset:
@@ -23,8 +23,8 @@ def dataset() -> Dataset:
     return Dataset.from_frames(events, query_id="user", candidate_id="item", candidates=items)
 
 
-def columns(loss, **options) -> Columns:
-    return Columns(dataset(), loss, **{"batch_size": 10, "seed": 3} | options)
+def columns(loss: Loss) -> Columns:
+    return Columns(dataset(), loss, batch_size=10, seed=3)
 
 
 QUERY, CANDIDATE = np.array([0, 1, 1, 2], np.int32), np.array([4, 4, 1, 4], np.int32)
@@ -68,10 +68,12 @@ def test_draws_follow_their_distributions():
 def test_probabilities_are_those_of_the_mixture():
     popularity = np.array([2, 4, 6, 8, 10]) / 30
     chosen = columns(Softmax(logq="estimated")).choose(QUERY, CANDIDATE, step=0)
+    assert chosen.probability is not None
     np.testing.assert_allclose(chosen.probability, popularity[chosen.rows], rtol=1e-6)
     made = columns(Softmax(logq="estimated", uniform=8, popular=3))
     chosen = made.choose(QUERY, CANDIDATE, step=0)
     mixed = ((4 + 3) * popularity + 8 / 5) / 15
+    assert chosen.probability is not None
     np.testing.assert_allclose(chosen.probability, mixed[chosen.rows], rtol=1e-6)
 
 
@@ -79,6 +81,7 @@ def test_given_probabilities():
     made = columns(Softmax(logq="given", logq_column="share"))
     chosen = made.choose(QUERY, CANDIDATE, step=0)
     want = {4: 0.4, 1: 0.1}
+    assert chosen.probability is not None
     np.testing.assert_allclose(chosen.probability, [want[r] for r in chosen.rows], rtol=1e-6)
     with pytest.raises(DataError, match=r"no column of the candidate table.*'weight'"):
         columns(Softmax(logq="given", logq_column="weight")).choose(QUERY, CANDIDATE, step=0)

@@ -54,10 +54,11 @@ def weighted(data: Dataset, weight: np.ndarray) -> Dataset:
 
 def test_the_full_softmax_is_that_of_each_pair(data, model, monkeypatch):
     monkeypatch.setattr(module, "_TOGETHER", 150)
-    test = weighted(data, np.random.default_rng(1).uniform(0.5, 2, 500))
+    weight = np.random.default_rng(1).uniform(0.5, 2, 500).astype(np.float32)
+    test = weighted(data, weight)
     found = loss_on_test(model, test, loss=Softmax(candidates="all"), batch_size=120)
-    each = naive_all(model, test, np.arange(500)) * test.interactions.weight
-    assert found["test"] == pytest.approx(each.sum() / test.interactions.weight.sum(), rel=1e-5)
+    each = naive_all(model, test, np.arange(500)) * weight
+    assert found["test"] == pytest.approx(each.sum() / weight.sum(), rel=1e-5)
     assert found["last_batch"] == pytest.approx(each[480:].sum(), rel=1e-5)
 
 

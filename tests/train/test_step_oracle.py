@@ -1,6 +1,6 @@
 """Steps with all settings at once equal dense optax steps over all parameters, in float64."""
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +58,7 @@ def dense_steps(parameters: Parameters, batches: list[Any], twin: Any) -> list[P
 
     names = {"query/user": "user", "candidate/item": "item"}
     labels = Parameters(names, jax.tree.map(lambda _: "dense", parameters.dense))  # pyright: ignore[reportArgumentType]  # names of groups
-    rates = {"user": at(OWN_RATE * RATE), "item": at(RATE), "dense": at(DENSE_RATE)}
+    rates: Any = {"user": at(OWN_RATE * RATE), "item": at(RATE), "dense": at(DENSE_RATE)}
     optimizer: Any = optax.chain(
         optax.clip_by_global_norm(CLIP), optax.partition(rates, lambda _: labels)
     )
@@ -66,7 +66,8 @@ def dense_steps(parameters: Parameters, batches: list[Any], twin: Any) -> list[P
     for batch in batches:
         gradient = jax.grad(loss)(parameters, batch)
         change, state = optimizer.update(gradient, state, parameters)
-        parameters = optax.apply_updates(parameters, change)
+        moved: Any = optax.apply_updates(cast(Any, parameters), change)
+        parameters = moved
         history.append(parameters)
     return history
 
