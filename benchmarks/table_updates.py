@@ -1,22 +1,21 @@
 """What a training step costs with a large table, next to a small one.
 
-    python benchmarks/table_growth.py [--rows 100000 10000000] [--dim 64] [--optimizers adam sgd]
-        [--json]
+    python benchmarks/table_updates.py [--rows 100000 10000000] [--dim 64] [--optimizers adam sgd]
+        [--averaging 0.999] [--json]
 
 Every batch has 8192 pairs with 8192 distinct queries and 4096 distinct candidates; only the number
 of rows of the query table differs. Per optimizer both trainings are kept alive and their steps
 alternate, and `table_growth` is the ratio of the median seconds, large over small. `updates_growth`
 is the same ratio for the gathers, updates and scatters alone, without the towers and the loss: a
 row of a table that fits a cache is fetched faster than one that does not, and this shows it.
-`in_place` says that after all steps each table and each optimizer's state still lies where it lay,
-and `temporary_mb` how much memory the compiled step takes beside its arguments: a copy of a table
-would show in both.
+`in_place` says that after all steps each table, its optimizer's state and its average still lie
+where they lay, and `temporary_mb` how much memory the compiled step takes beside its arguments: a
+copy of a table would show in both.
 """
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from turret.benchmarks.timing import Measure, interleave, seconds_of
 from turret.data.batch import Batch
 from turret.model.tables import gather
 from turret.model.towers import Parameters
@@ -104,7 +104,7 @@ class Training:
         self.state = jax.block_until_ready(TrainState(**fields))
 
     def addresses(self) -> list[int]:
-        tables = self.state.parameters.tables, self.state.slots
+        tables = self.state.parameters.tables, self.state.slots, self.state.averages
         return [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(tables)]
 
     def temporary_mb(self) -> float:
@@ -136,34 +136,26 @@ def _update(tables: Any, slots: Any, rows: Any, *, optimizer: Any) -> Any:
     return updated.tables, updated.slots
 
 
-def growth(small: Callable[[], None], large: Callable[[], None], *, repeats: int) -> dict[str, Any]:
-    """Median milliseconds of two things that alternate, and the ratio of those."""
-    seconds: dict[str, list[float]] = {"small": [], "large": []}
-    for repeat in range(repeats + 3):
-        for name, call in (("small", small), ("large", large)):
-            began = time.perf_counter()
-            call()
-            if repeat >= 3:
-                seconds[name].append(time.perf_counter() - began)
-    medians = {name: float(np.median(values)) * 1e3 for name, values in seconds.items()}
-    return {
-        "small_ms": round(medians["small"], 2),
-        "large_ms": round(medians["large"], 2),
-        "growth": round(medians["large"] / medians["small"], 3),
-    }
+def growth(small: Measure, large: Measure, *, rounds: int) -> tuple[float, list[float]]:
+    """The ratio of the median seconds of two measurements in turns, and those as milliseconds."""
+    medians = interleave({"small": small, "large": large}, rounds=rounds)
+    milliseconds = [round(1e3 * seconds, 2) for seconds in medians.values()]
+    return round(medians["large"] / medians["small"], 3), milliseconds
 
 
-def measure(rows: Sequence[int], *, dim: int, train: Train, repeats: int) -> dict[str, Any]:
+def measure(rows: Sequence[int], *, dim: int, train: Train, rounds: int) -> dict[str, Any]:
     """The figures of one optimizer."""
     small, large = (Training(number, dim=dim, train=train) for number in rows)
     before = small.addresses() + large.addresses()
-    steps = growth(small.step, large.step, repeats=repeats)
-    updates = growth(small.update, large.update, repeats=2 * repeats)
+    table_growth, step_ms = growth(seconds_of(small.step), seconds_of(large.step), rounds=rounds)
+    updates_growth, updates_ms = growth(
+        seconds_of(small.update), seconds_of(large.update), rounds=rounds
+    )
     return {
-        "table_growth": steps["growth"],
-        "updates_growth": updates["growth"],
-        "step_ms": [steps["small_ms"], steps["large_ms"]],
-        "updates_ms": [updates["small_ms"], updates["large_ms"]],
+        "table_growth": table_growth,
+        "updates_growth": updates_growth,
+        "step_ms": step_ms,
+        "updates_ms": updates_ms,
         "temporary_mb": [round(small.temporary_mb(), 1), round(large.temporary_mb(), 1)],
         "in_place": before == small.addresses() + large.addresses(),
     }
@@ -174,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs=2, default=[100_000, 10_000_000])
     parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=20)
     names = ["sgd", "adagrad", "rowwise_adagrad", "adam", "adamw"]
     parser.add_argument("--optimizers", nargs="+", choices=names, default=names)
     parser.add_argument("--averaging", type=float, default=None)
@@ -183,7 +175,7 @@ def main() -> None:
     figures = {}
     for name in asked.optimizers:
         train = Train(optimizer=name, averaging=asked.averaging)
-        figures[name] = measure(asked.rows, dim=asked.dim, train=train, repeats=asked.repeats)
+        figures[name] = measure(asked.rows, dim=asked.dim, train=train, rounds=asked.rounds)
         if not asked.json:
             print(f"{name}: {figures[name]}", flush=True)
     if asked.json:
