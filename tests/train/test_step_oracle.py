@@ -1,6 +1,6 @@
 """Steps with all settings at once equal dense optax steps over all parameters, in float64."""
 
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -62,12 +62,15 @@ def dense_steps(parameters: Parameters, batches: list[Any], twin: Any) -> list[P
     optimizer: Any = optax.chain(
         optax.clip_by_global_norm(CLIP), optax.partition(rates, lambda _: labels)
     )
+
+    @jax.jit
+    def step(parameters: Any, state: Any, batch: Any) -> Any:
+        change, state = optimizer.update(jax.grad(loss)(parameters, batch), state, parameters)
+        return optax.apply_updates(parameters, change), state
+
     state, history = optimizer.init(parameters), []
     for batch in batches:
-        gradient = jax.grad(loss)(parameters, batch)
-        change, state = optimizer.update(gradient, state, parameters)
-        moved: Any = optax.apply_updates(cast(Any, parameters), change)
-        parameters = moved
+        parameters, state = step(parameters, state, batch)
         history.append(parameters)
     return history
 
