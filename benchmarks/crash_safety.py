@@ -94,9 +94,10 @@ for line in sys.stdin:
 
 
 def events() -> pl.DataFrame:
-    """Sixty users who each like some of sixteen items: few, so that batches have few shapes."""
+    """Two dozen users, three rare ones, sixteen items: every batch full and of few shapes."""
     rng = np.random.default_rng(0)
-    user = rng.integers(60, size=24_000)
+    user = rng.integers(24, size=24_138)
+    user[:60] = 24 + np.arange(60) % 3
     item = (user + rng.binomial(6, 0.3, size=len(user))) % 16
     return pl.DataFrame({"user_id": user, "item_id": item})
 
@@ -108,7 +109,11 @@ class Trainings:
         self.folder = folder
         (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
         events().write_parquet(folder / "events.parquet")
-        environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), "JAX_PLATFORMS": "cpu"}
+        environment = os.environ | {
+            "JAX_PLATFORMS": "cpu",
+            "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
         self._server = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", SERVER],
             cwd=folder,
@@ -142,6 +147,8 @@ class Trainings:
         assert self._server.stdin is not None
         self._server.stdin.close()
         self._server.wait()
+        assert self._server.stdout is not None
+        self._server.stdout.close()
 
     def _answer(self) -> int:
         assert self._server.stdout is not None

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,6 +178,15 @@ class Checkpoints:
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
+
+    def __enter__(self) -> "Checkpoints":
+        """Itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait until nothing is being written; another failure hides what went wrong with that."""
+        with nullcontext() if kind is None else suppress(Exception):
+            self.wait()
 
     def resume(self, identity: Identity) -> tuple[Checkpoint | None, tuple[str, ...]]:
         """Read the newest checkpoint of a training.

@@ -6,7 +6,7 @@ Turret brings.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
@@ -84,22 +84,17 @@ class EpochReport:
     validation_seconds: float | None = None
 
 
-@runtime_checkable
-class Hook(Protocol):
-    """Something that is told of a training; a subclass may leave methods out."""
+class Hook:
+    """Something that is told of a training; a subclass leaves out what it has no use for."""
 
     def start(self, report: StartReport) -> None:
         """Called once, before the first step."""
-        ...
 
     def step(self, report: StepReport) -> None:
         """Called after each step was handed to the device."""
-        ...
 
     def epoch(self, report: EpochReport) -> None:
         """Called after each epoch and its validation."""
-        ...
 
     def flush(self) -> None:
         """Called before a checkpoint is written: what was told so far must be on the disk."""
-        ...

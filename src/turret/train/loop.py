@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -122,14 +122,16 @@ class Loop:
         )
         for hook in plan.hooks:
             hook.start(start)
-        saving = plan.checkpoints is not None
-        with graceful() if saving else nullcontext(Interruption()) as asked:
+        if plan.checkpoints is None:
+            while not self.over:
+                self._epoch(Interruption())
+            return
+        with graceful() as asked, plan.checkpoints:
             while not self.over:
                 self._epoch(asked)
-            if plan.checkpoints is not None and plan.checkpoints.last is not None:
+            if plan.checkpoints.last is not None:
                 # Evaluating and writing a bundle take time in which a process can be killed too.
                 self._save(keep=plan.train.checkpoint.keep)
-                plan.checkpoints.wait()
 
     def _epoch(self, asked: Interruption) -> None:
         plan, epoch = self.plan, len(self.history) + 1

@@ -57,6 +57,11 @@ class ProgressBar(Hook):
         self._task = self._progress.add_task("training", start=False, total=None, epoch=0)
 
     @property
+    def progress(self) -> Progress:
+        """The bar itself."""
+        return self._progress
+
+    @property
     def examples_per_step(self) -> float:
         """Pairs in a step, on average."""
         return self._examples_per_step
@@ -91,9 +96,6 @@ class ProgressBar(Hook):
             if self._metric in (None, name):
                 line += f"  {name} {value:.4f}"
         self._console.print(line, highlight=False)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
     def __enter__(self) -> "ProgressBar":
         """Show the bar."""
