@@ -6,6 +6,7 @@ import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook("turret", "beartype.beartype")
@@ -32,3 +33,8 @@ def pytest_terminal_summary(
     if number:
         text = f"{number} tests that make environments of their own were LEFT OUT; they run with"
         terminalreporter.write_line(f"{text} TURRET_ENVIRONMENTS=1.", yellow=True)
+
+
+# A test asserts values and never a time: a busy machine must not fail it.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
