@@ -20,6 +20,6 @@ def test_a_failing_process_says_what_it_wrote_last() -> None:
 
 
 def test_a_step_is_measured_too() -> None:
-    tables = {"query_rows": 3000, "candidate_rows": 1000, "dim": 16, "hidden": 16}
-    peak = peak_mb("step", **tables, pairs=1000, batch_size=1000)
-    assert 0.1 < peak < 4 * 1000 * 1000 / 1e6
+    tables = {"query_rows": 9000, "candidate_rows": 4000, "dim": 16, "hidden": 16}
+    scores_mb = 4 * 4000 * 4000 / 1e6
+    assert 0.1 < peak_mb("step", **tables, pairs=4000, batch_size=4000) < scores_mb / 2
