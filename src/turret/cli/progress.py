@@ -1,6 +1,7 @@
 """A training with its progress on standard error and its steps in a file beside the bundle."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from turret.data.dataset import Dataset
     from turret.pipeline.training import Outcome
     from turret.recipe import Recipe
+    from turret.train.hooks import Hook
 
 __all__ = ["metrics_path", "progress_of", "train_with_progress"]
 
@@ -40,6 +42,7 @@ def train_with_progress(
     *,
     dataset: "Dataset | None" = None,
     resume: bool = False,
+    tensorboard: Path | None = None,
 ) -> "Outcome":
     """Train a recipe, showing how far it is.
 
@@ -48,6 +51,7 @@ def train_with_progress(
         output: the directory of the bundle.
         dataset: the data, when they are loaded already.
         resume: go on from the newest checkpoint.
+        tensorboard: a folder for TensorBoard's scalars; None writes none.
 
     Returns:
         What the training gave.
@@ -56,17 +60,18 @@ def train_with_progress(
     from turret.pipeline import training
     from turret.train.json_lines import JsonLines
     from turret.train.progress import ProgressBar
+    from turret.train.tensorboard import TensorBoard
 
     compilation.keep_compiled_programs()
     stopping = recipe.train.early_stopping
     metric = None if stopping is None else stopping.metric
-    with (
-        ProgressBar(stderr_console(), lines=EPOCH_LINES, metric=metric) as bar,
-        JsonLines(metrics_path(output)) as lines,
-    ):
-        return training.train(
-            recipe, output=output, dataset=dataset, hooks=(bar, lines), resume=resume
-        )
+    with ExitStack() as stack:
+        bar = ProgressBar(stderr_console(), lines=EPOCH_LINES, metric=metric)
+        hooks: list[Hook] = [stack.enter_context(bar)]
+        hooks.append(stack.enter_context(JsonLines(metrics_path(output))))
+        if tensorboard is not None:
+            hooks.append(stack.enter_context(TensorBoard(tensorboard)))
+        return training.train(recipe, output=output, dataset=dataset, hooks=hooks, resume=resume)
 
 
 def progress_of(total: int, what: str) -> tuple[Callable[[int], None], Callable[[], None]]:

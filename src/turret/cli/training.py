@@ -158,6 +158,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest checkpoint, if there is one.")
     ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write scalars for TensorBoard there."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a recipe and write its bundle. Ctrl-C saves and stops; --resume goes on."""
@@ -169,9 +173,10 @@ def train(
         chosen = toml.override(chosen, changes(settings))
     target = output or Path("runs") / Path(recipe).stem
     given = [recipe, "--output", str(target), *(f"--set={one}" for one in settings or ())]
+    given += [] if tensorboard is None else ["--tensorboard", str(tensorboard)]
     again = f"{command_name()} train {shlex.join([*given, '--resume'])}"
     try:
-        outcome = train_with_progress(chosen, target, resume=resume)
+        outcome = train_with_progress(chosen, target, resume=resume, tensorboard=tensorboard)
     except TrainingInterrupted as stop:
         say(f"{stop} Go on with: {again}")
         raise typer.Exit(stop.exit_code) from stop
