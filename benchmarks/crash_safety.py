@@ -36,7 +36,7 @@ import polars as pl
 
 EPOCHS = 4
 EVERY = 40
-FILES = ("parameters.safetensors",)
+FILES = ("parameters.safetensors", "optimizer.safetensors")
 RECIPE = f"""
 [data]
 files = "events.parquet"

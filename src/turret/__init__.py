@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from turret.recipe_stopping import (
         Checkpointing,
         EarlyStopping,
+        WarmStart,
     )
     from turret.recommender.recommender import (
         Recommender,
@@ -139,6 +140,7 @@ __all__ = [
     "TurretError",
     "TwoTower",
     "WARP",
+    "WarmStart",
     "__version__",
     "builtin",
     "evaluate",
@@ -203,7 +205,7 @@ _HOME = {
     ),
     "turret.recipe_loss": ("BPR", "WARP", "Softmax"),
     "turret.recipe_schedule": ("Schedule",),
-    "turret.recipe_stopping": ("Checkpointing", "EarlyStopping"),
+    "turret.recipe_stopping": ("Checkpointing", "EarlyStopping", "WarmStart"),
     "turret.recommender.recommender": ("Recommender",),
     "turret.toml": ("builtin",),
     "turret.train.checkpoint": ("Checkpoints",),

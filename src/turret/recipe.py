@@ -20,7 +20,7 @@ from turret.recipe_checks import (
 )
 from turret.recipe_loss import Loss, Softmax
 from turret.recipe_schedule import Schedule
-from turret.recipe_stopping import Checkpointing, EarlyStopping
+from turret.recipe_stopping import Checkpointing, EarlyStopping, WarmStart
 
 __all__ = [
     "Categorical",
@@ -265,6 +265,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         validation_queries: measure on that many queries of the validation part, drawn once; None
             takes all.
         checkpoint: when the training is saved.
+        warm_start: what passes from one training to the next.
     """
 
     epochs: int = 3
@@ -290,6 +291,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     early_stopping: EarlyStopping | None = None
     validation_queries: int | None = None
     checkpoint: Checkpointing = Checkpointing()
+    warm_start: WarmStart = WarmStart()
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""

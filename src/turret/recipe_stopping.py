@@ -1,4 +1,4 @@
-"""When a training stops early, and when it is saved: two sections of a recipe."""
+"""When a training stops early, when it is saved, and what a later one can start from: sections."""
 
 import math
 from typing import Literal
@@ -7,7 +7,7 @@ import msgspec
 
 from turret.recipe_checks import require, require_metric
 
-__all__ = ["Checkpointing", "EarlyStopping"]
+__all__ = ["Checkpointing", "EarlyStopping", "WarmStart"]
 
 
 class EarlyStopping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,3 +52,17 @@ class Checkpointing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         require(0 <= minutes < math.inf, f"{place}.minutes", minutes, "at least 0 and finite")
         require(self.steps >= 0, f"{place}.steps", self.steps, "at least 0")
         require(self.keep >= 1, f"{place}.keep", self.keep, "at least 1")
+
+
+class WarmStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What passes from one training to the next: the section `[train.warm_start]`.
+
+    Args:
+        vanished: what becomes of ids of the earlier bundle that today's data lack: their rows are
+            kept, for the day they come back, or dropped.
+        save_optimizer: write the optimizer's state into the bundle, so that a later training goes
+            on with it.
+    """
+
+    vanished: Literal["keep", "drop"] = "keep"
+    save_optimizer: bool = True

@@ -42,6 +42,7 @@ _REQUIRED = (
     "provenance.json",
     "index/index.json",
 )
+_OPTIMIZER = "optimizer.safetensors"
 _ATTEMPTS = 5
 
 
@@ -97,6 +98,7 @@ class Bundle:
     report: dict[str, object] | None = field(repr=False)
     provenance: dict[str, object] = field(repr=False)
     curve: Curve | None = field(repr=False, default=None)
+    optimizer: Mapping[str, np.ndarray] | None = field(repr=False, default=None)
 
     @classmethod
     def assemble(
@@ -107,6 +109,7 @@ class Bundle:
         index: Index,
         recipe: Recipe | None = None,
         report: Judged | None = None,
+        optimizer: Mapping[str, np.ndarray] | None = None,
     ) -> "Bundle":
         """Gathers what a training gave.
 
@@ -116,6 +119,7 @@ class Bundle:
             index: an index over the candidates of the data set, in their order.
             recipe: what the training followed.
             report: how the model was judged.
+            optimizer: the optimizer's state, for a later training to start from.
 
         Returns:
             The bundle.
@@ -150,6 +154,7 @@ class Bundle:
             recipe=recipe,
             report=None if report is None else report.to_dict(),
             provenance=provenance_of(dataset, recipe),
+            optimizer=optimizer,
         )
 
     @cached_property
@@ -209,6 +214,8 @@ class Bundle:
                 table = state[column].rename("id").to_frame()
                 bundle_files.write_table(directory / _encoder_file(tower, number), table)
         bundle_files.write_tensors(directory / "parameters.safetensors", self.arrays)
+        if self.optimizer is not None:
+            bundle_files.write_tensors(directory / _OPTIMIZER, self.optimizer)
         bundle_files.write_table(directory / "queries.parquet", self.queries)
         bundle_files.write_table(directory / "candidates.parquet", self.candidates)
         vectors = {
@@ -289,6 +296,7 @@ class Bundle:
                 directory / "index", ids=ids, vectors=vectors["candidates"], columns=candidates
             )
         report, curve = directory / "report.json", directory / "index" / "curve.json"
+        optimizer = directory / _OPTIMIZER
         return cls(
             config=head.model,
             query_encoder=_read_encoder(directory, "query", head.model.query),
@@ -308,6 +316,10 @@ class Bundle:
             report=bundle_files.read_object(report) if report.exists() else None,
             provenance=bundle_files.read_object(directory / "provenance.json"),
             curve=bundle_files.read_json(curve, Curve) if curve.exists() else None,
+            # Left on the disk until a training starts from it.
+            optimizer=bundle_files.read_tensors(optimizer, mapped=True)
+            if optimizer.exists()
+            else None,
         )
 
 
@@ -334,6 +346,7 @@ def write(
     index: Index,
     recipe: Recipe | None = None,
     report: Judged | None = None,
+    optimizer: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """Writes the bundle of a training: `Bundle.assemble`, then `Bundle.save`.
 
@@ -344,6 +357,7 @@ def write(
         index: an index over the candidates of the data set, in their order.
         recipe: what the training followed.
         report: how the model was judged.
+        optimizer: the optimizer's state, for a later training to start from.
 
     Returns:
         The absolute path of the bundle.
@@ -352,7 +366,12 @@ def write(
         BundleError: if something else stands there, or the index holds other candidates.
     """
     bundle = Bundle.assemble(
-        trained=trained, dataset=dataset, index=index, recipe=recipe, report=report
+        trained=trained,
+        dataset=dataset,
+        index=index,
+        recipe=recipe,
+        report=report,
+        optimizer=optimizer,
     )
     return bundle.save(directory)
 

@@ -42,6 +42,7 @@ def train_with_progress(
     *,
     dataset: "Dataset | None" = None,
     resume: bool = False,
+    start: Path | None = None,
     tensorboard: Path | None = None,
 ) -> "Outcome":
     """Train a recipe, showing how far it is.
@@ -51,6 +52,7 @@ def train_with_progress(
         output: the directory of the bundle.
         dataset: the data, when they are loaded already.
         resume: go on from the newest checkpoint.
+        start: the bundle of an earlier training to begin from.
         tensorboard: a folder for TensorBoard's scalars; None writes none.
 
     Returns:
@@ -71,7 +73,9 @@ def train_with_progress(
         hooks.append(stack.enter_context(JsonLines(metrics_path(output))))
         if tensorboard is not None:
             hooks.append(stack.enter_context(TensorBoard(tensorboard)))
-        return training.train(recipe, output=output, dataset=dataset, hooks=hooks, resume=resume)
+        return training.train(
+            recipe, output=output, dataset=dataset, hooks=hooks, resume=resume, start=start
+        )
 
 
 def progress_of(total: int, what: str) -> tuple[Callable[[int], None], Callable[[], None]]:

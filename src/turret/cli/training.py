@@ -158,6 +158,12 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest checkpoint, if there is one.")
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="BUNDLE", help="Begin from an earlier bundle: known ids keep rows."
+        ),
+    ] = None,
     tensorboard: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write scalars for TensorBoard there."),
@@ -173,10 +179,13 @@ def train(
         chosen = toml.override(chosen, changes(settings))
     target = output or Path("runs") / Path(recipe).stem
     given = [recipe, "--output", str(target), *(f"--set={one}" for one in settings or ())]
+    given += [] if start is None else ["--from", str(start)]
     given += [] if tensorboard is None else ["--tensorboard", str(tensorboard)]
     again = f"{command_name()} train {shlex.join([*given, '--resume'])}"
     try:
-        outcome = train_with_progress(chosen, target, resume=resume, tensorboard=tensorboard)
+        outcome = train_with_progress(
+            chosen, target, resume=resume, start=start, tensorboard=tensorboard
+        )
     except TrainingInterrupted as stop:
         say(f"{stop} Go on with: {again}")
         raise typer.Exit(stop.exit_code) from stop

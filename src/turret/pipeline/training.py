@@ -1,5 +1,6 @@
 """One training from recipe to bundle: load, split, fit, evaluate, index, write."""
 
+import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -15,11 +16,14 @@ from turret.data.splits import Split, split
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report
 from turret.index import registry
+from turret.model.trained import TrainedModel
 from turret.pipeline.validation import validation_of
 from turret.recipe import Recipe
+from turret.storage import sealed
 from turret.train.checkpoint import Checkpoints
 from turret.train.hooks import Hook
 from turret.train.trainer import FitResult, fit
+from turret.train.warm import Earlier, optimizer_arrays
 
 __all__ = ["Outcome", "checkpoints_of", "train"]
 
@@ -52,6 +56,7 @@ def train(
     dataset: Dataset | None = None,
     hooks: Sequence[Hook] = (),
     resume: bool = False,
+    start: str | os.PathLike[str] | None = None,
 ) -> Outcome:
     """Follow a recipe from the data to a bundle.
 
@@ -62,6 +67,7 @@ def train(
         dataset: the data, when they are loaded already; else `recipe.data` says where they are.
         hooks: told of each step and each epoch.
         resume: go on from the newest checkpoint, if there is one.
+        start: the bundle of an earlier training to begin from: known ids keep their rows.
 
     Returns:
         The bundle's path, the report, and what led to them.
@@ -72,16 +78,17 @@ def train(
         TrainingError: a loss is not finite.
         TrainingInterrupted: Ctrl-C, or a signal to end; a checkpoint was written.
         CheckpointError: the checkpoints are of another training.
-        BundleError: `output` is there and is not a bundle.
+        ModelError: the model of `start` is of other widths.
+        BundleError: `output` is there and is not a bundle, or `start` is none.
     """
     path = bundle.require_free(output)
     clock = _Clock()
     parts = split(sources.load(recipe.data) if dataset is None else dataset, recipe.split)
     clock.lap("load")
-    checkpoints = Checkpoints(
-        checkpoints_of(path), also={"split": msgspec.to_builtins(recipe.split)}
-    )
-    result = _fit(recipe, parts, hooks=hooks, checkpoints=checkpoints, resume=resume)
+    also = {"split": msgspec.to_builtins(recipe.split), "from": _digest(start)}
+    checkpoints = Checkpoints(checkpoints_of(path), also=also)
+    earlier = None if start is None else _earlier(start)
+    result = _fit(recipe, parts, hooks=hooks, checkpoints=checkpoints, resume=resume, start=earlier)
     clock.lap("fit")
     vectors = result.trained.candidate_vectors(parts.train.candidates)
     index = registry.build(recipe.index.kind, ids=parts.train.candidate_ids, vectors=vectors)
@@ -103,6 +110,9 @@ def train(
         dataset=parts.train,
         index=index,
         report=report,
+        optimizer=optimizer_arrays(result.state)
+        if recipe.train.warm_start.save_optimizer
+        else None,
     )
     checkpoints.clear()
     clock.lap("write")
@@ -133,6 +143,7 @@ def _fit(
     hooks: Sequence[Hook],
     checkpoints: Checkpoints,
     resume: bool,
+    start: Earlier | None,
 ) -> FitResult:
     return fit(
         parts.train,
@@ -143,7 +154,23 @@ def _fit(
         hooks=hooks,
         checkpoints=checkpoints,
         resume=resume,
+        start=start,
     )
+
+
+def _earlier(directory: str | os.PathLike[str]) -> Earlier:
+    opened = bundle.Bundle.open(directory)
+    trained = opened.trained
+    assert isinstance(trained, TrainedModel)
+    return Earlier(trained, opened.optimizer)
+
+
+def _digest(directory: str | os.PathLike[str] | None) -> str | None:
+    """Tell one bundle from another: a manifest names the content of every file."""
+    if directory is None:
+        return None
+    manifest = Path(directory) / sealed.MANIFEST
+    return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.exists() else None
 
 
 class _Clock:

@@ -20,6 +20,7 @@ from turret.train.hooks import EpochReport, Hook
 from turret.train.loop import Loop, Plan, Validate
 from turret.train.schedules import Rates
 from turret.train.state import Program, TrainState
+from turret.train.warm import Earlier
 
 __all__ = ["FitResult", "fit", "prepare"]
 
@@ -55,6 +56,7 @@ def prepare(
     loss: Loss,
     train: Train,
     dense_optimizer: optax.GradientTransformation | None = None,
+    start: Earlier | None = None,
 ) -> tuple[Batches, TrainState]:
     """Encoders, batches and the initial state: all that a loop of one's own needs.
 
@@ -65,6 +67,7 @@ def prepare(
         train: Batch size, optimizer, seed.
         dense_optimizer: An optax transformation for the dense parameters, instead of one that
             `train` names.
+        start: An earlier training to begin from.
 
     Returns:
         The batches and the state before the first step.
@@ -76,7 +79,27 @@ def prepare(
             for step in range(3 * batches.steps_per_epoch):
                 state, losses = train_step(state, batches(step))
     """
+    batches, state, _ = _prepare(
+        dataset, config, loss=loss, train=train, dense_optimizer=dense_optimizer, start=start
+    )
+    return batches, state
+
+
+def _prepare(
+    dataset: Dataset,
+    config: TwoTower,
+    *,
+    loss: Loss,
+    train: Train,
+    dense_optimizer: optax.GradientTransformation | None,
+    start: Earlier | None,
+) -> tuple[Batches, TrainState, tuple[str, ...]]:
+    """What `prepare` gives, and sentences on what was taken over from an earlier training."""
     query_encoder, candidate_encoder = fit_encoders(config, dataset)
+    if start is not None:
+        query_encoder, candidate_encoder = start.encoders(
+            query_encoder, candidate_encoder, vanished=train.warm_start.vanished
+        )
     whole = loss.candidates == "all"
     batches = Batches(
         dataset,
@@ -97,7 +120,9 @@ def prepare(
         rates=Rates.of(train, num_steps=train.epochs * batches.steps_per_epoch),
         initial_scale=train.initial_scale,
     )
-    return batches, state
+    if start is None:
+        return batches, state, ()
+    return batches, *start.state(state, query=query_encoder, candidate=candidate_encoder)
 
 
 def fit(
@@ -111,6 +136,7 @@ def fit(
     hooks: Sequence[Hook] = (),
     checkpoints: Checkpoints | None = None,
     resume: bool = False,
+    start: Earlier | None = None,
 ) -> FitResult:
     """Train a model.
 
@@ -129,6 +155,7 @@ def fit(
         checkpoints: Where checkpoints go; None writes none. With them, Ctrl-C finishes the step
             and saves it.
         resume: Go on from the newest checkpoint; from the start where there is none.
+        start: An earlier training to begin from, on other data or the same.
 
     Returns:
         The trained model and its history.
@@ -140,8 +167,8 @@ def fit(
     """
     loss, train = loss or Softmax(), train or Train()
     _check(train, validate=validate, checkpoints=checkpoints, resume=resume)
-    batches, state = prepare(
-        dataset, config, loss=loss, train=train, dense_optimizer=dense_optimizer
+    batches, state, taken_over = _prepare(
+        dataset, config, loss=loss, train=train, dense_optimizer=dense_optimizer, start=start
     )
 
     def model(state: TrainState) -> TrainedModel:
@@ -156,6 +183,7 @@ def fit(
         )
 
     checkpoint, notes = _resumed(checkpoints, identity) if resume else (None, _ignored(checkpoints))
+    notes = (*taken_over, *notes)
     plan = Plan(batches, loss, train, model, validate, hooks, checkpoints, identity, notes)
     loop = Loop(plan, state, checkpoint=checkpoint)
     resumed_at = loop.step

@@ -1,0 +1,189 @@
+"""Warm start: a training that begins where an earlier one ended, on other data and other ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int32, Shaped
+
+from turret.data.encoders import TowerEncoder
+from turret.data.merging import earlier_rows, merged_encoders, vocabularies
+from turret.errors import ModelError
+from turret.model.trained import TrainedModel
+from turret.train.snapshot import Snapshot
+from turret.train.state import TrainState
+
+__all__ = ["Earlier", "optimizer_arrays"]
+
+_LEARNED = "loss/log_temperature"
+
+
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """What an earlier training left.
+
+    Attributes:
+        trained: Its model.
+        optimizer: The state of its optimizer, as `optimizer_arrays` gives it; None when it was not
+            kept, and then it starts anew.
+    """
+
+    trained: TrainedModel
+    optimizer: Mapping[str, np.ndarray] | None = field(default=None, repr=False)
+
+    def encoders(
+        self,
+        query: TowerEncoder,
+        candidate: TowerEncoder,
+        *,
+        vanished: Literal["keep", "drop"],
+    ) -> tuple[TowerEncoder, TowerEncoder]:
+        """Encoders of today's data that know the earlier ids too, unless those are dropped."""
+        known = vocabularies(self.trained.query_encoder, self.trained.candidate_encoder)
+        return merged_encoders(query, candidate, earlier=known, vanished=vanished)
+
+    def state(
+        self, fresh: TrainState, *, query: TowerEncoder, candidate: TowerEncoder
+    ) -> tuple[TrainState, tuple[str, ...]]:
+        """Put what the earlier training knew into a fresh state.
+
+        Known ids get their rows and their optimizer's state, and so do the out-of-vocabulary rows;
+        new ids, and tables that the earlier model did not have, stay as they are. Dense parameters
+        and a learned temperature are taken over. The steps count from 0 again, and so does a
+        schedule; an average of the parameters begins anew.
+
+        Args:
+            fresh: The state of a training from nothing, with the given encoders.
+            query: The query tower's encoder, from `encoders`.
+            candidate: The candidate tower's.
+
+        Returns:
+            The state, and sentences on what was taken over and what was not.
+
+        Raises:
+            ModelError: When a table's width, or the shape of dense layers, is another now.
+        """
+        known = vocabularies(self.trained.query_encoder, self.trained.candidate_encoder)
+        now = vocabularies(query, candidate)
+        rows = {name: earlier_rows(known[name], now[name]) for name in now if name in known}
+        given = {f"parameters/{name}": array for name, array in self.trained.arrays().items()}
+        _require_shapes(fresh, given, rows)
+        optimizer, notes = self._fitting(fresh, rows)
+        given |= optimizer
+
+        def value(path: tuple, leaf: Array) -> Array:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            if name not in given:
+                return leaf
+            table = _table_of(name, rows)
+            if table is not None:
+                return _taken(leaf, given[name], rows[table])
+            return jnp.array(given[name])
+
+        told = tuple(
+            f"{name}: {np.count_nonzero(found):,} of {len(found):,} ids are known from the earlier"
+            f" model, which had {len(known[name].ids):,}."
+            for name, found in rows.items()
+        )
+        return jax.tree_util.tree_map_with_path(value, fresh), (*told, *notes)
+
+    def _fitting(
+        self, fresh: TrainState, rows: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+        """The earlier optimizer's arrays that fit, and a sentence when they do not."""
+        if self.optimizer is None:
+            return {}, ("The earlier bundle has no optimizer's state, so that starts anew.",)
+        now = {
+            name: _shape(leaf, _table_of(name, rows)) for name, leaf in _optimizer(fresh).items()
+        }
+        then = {name: _shape(one, _table_of(name, rows)) for name, one in self.optimizer.items()}
+        # Tables may come and go, and so may a learned temperature; the rest must be of one kind.
+        wanted, given = (
+            {n: s for n, s in part.items() if n.startswith("dense_state/") or _table_of(n, rows)}
+            for part in (now, then)
+        )
+        if wanted != given:
+            return {}, ("The earlier bundle's optimizer was another, so its state starts anew.",)
+        learned = {_LEARNED} & now.keys() & then.keys()
+        return {name: self.optimizer[name] for name in (*wanted, *learned)}, ()
+
+
+def optimizer_arrays(state: TrainState) -> dict[str, np.ndarray]:
+    """What a bundle keeps of a training state beside the parameters.
+
+    Args:
+        state: The state.
+
+    Returns:
+        The state of each table's optimizer as "slots/TABLE/NAME", that of the dense optimizer as
+        "dense_state/...", and a learned temperature.
+    """
+    return dict(Snapshot.of(_optimizer(state)).arrays)
+
+
+def _optimizer(state: TrainState) -> dict[str, Array]:
+    # Not the rest of `loss`: what it counts of candidates belongs to the rows of one data set.
+    leaves = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+    return {
+        name: leaf
+        for name, leaf in leaves.items()
+        if name.startswith(("slots/", "dense_state/")) or name == _LEARNED
+    }
+
+
+def _table_of(name: str, rows: Mapping[str, object]) -> str | None:
+    """The embedding table whose rows are the first axis of an array; None for other arrays."""
+    found = (
+        table
+        for table in rows
+        if name == f"parameters/tables/{table}" or name.startswith(f"slots/{table}/")
+    )
+    # The longest: one table's name may begin with another's.
+    return max(found, key=len, default=None)
+
+
+def _shape(array: np.ndarray | Array, table: str | None) -> tuple[object, ...]:
+    return array.dtype, *(array.shape if table is None else array.shape[1:])
+
+
+def _taken(
+    fresh: Shaped[Array, "n *d"], earlier: Shaped[np.ndarray, "m *d"], rows: Int32[np.ndarray, " k"]
+) -> Shaped[Array, "n *d"]:
+    """A fresh table with the rows of known ids, and row 0, from an earlier one."""
+    values = np.array(fresh)
+    known = np.flatnonzero(rows)
+    values[known + 1] = earlier[rows[known]]
+    values[0] = earlier[0]
+    return jnp.array(values)
+
+
+def _require_shapes(
+    fresh: TrainState, given: Mapping[str, np.ndarray], rows: Mapping[str, object]
+) -> None:
+    """Refuse tables of another width and other dense layers; other tables may come and go."""
+    now = {
+        f"parameters/{jax.tree_util.keystr(path, simple=True, separator='/')}": leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(fresh.parameters)
+    }
+    for name in (*now, *given):
+        table, either = _table_of(name, rows), (now.get(name), given.get(name))
+        want, got = (None if one is None else _shape(one, table) for one in either)
+        if got != want and (table is not None or name.startswith("parameters/dense/")):
+            raise ModelError(
+                f"{name.removeprefix('parameters/')} of the earlier model does not fit this one",
+                got=_said(got),
+                expected=_said(want),
+                fix="Give the model the earlier one's widths, or train from nothing.",
+            )
+
+
+def _said(shape: tuple[object, ...] | None) -> str:
+    if shape is None:
+        return "none"
+    return f"{shape[0]}[{', '.join(map(str, shape[1:]))}]"
