@@ -27,8 +27,10 @@ from turret.benchmarks.timing import Measure, interleave, seconds_of
 from turret.data.batch import Batch
 from turret.model.tables import gather
 from turret.model.towers import Parameters
-from turret.recipe import Categorical, Tower, Train, TwoTower
-from turret.recipe_loss import Softmax
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.training import Train
 from turret.train.optimizers.tables import update_tables
 from turret.train.schedules import Rates
 from turret.train.state import Program, TrainState, train_step

@@ -44,9 +44,7 @@ loss = Softmax(candidates="all", temperature=0.2)
 
 def settings(epochs: int) -> Train:
     """The same for all trainings, but for the number of epochs."""
-    return Train(
-        epochs=epochs, batch_size=1024, batch_unit="pairs", learning_rate=0.005
-    )
+    return Train(epochs=epochs, batch_size=1024, batch_unit="pairs", learning_rate=0.005)
 
 
 def judged(trained: turret.TrainedModel) -> float:

@@ -13,7 +13,8 @@ from turret.data.encoders import fit_encoders
 from turret.index import registry
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe.features import Categorical
+from turret.recipe.towers import Tower, TwoTower
 
 QUERIES, CANDIDATES = 40, 120
 FILES = [

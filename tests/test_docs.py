@@ -9,30 +9,37 @@ import typer.main
 from sources import ROOT
 
 import turret
-from turret import recipe, recipe_loss, recipe_schedule, recipe_stopping
 from turret.cli.app import app
 from turret.data.synthetic import synthetic
+from turret.recipe.data import Data, Split
+from turret.recipe.features import Categorical
+from turret.recipe.loss import BPR, WARP, Softmax
+from turret.recipe.recipe import Evaluation, Index
+from turret.recipe.schedule import Schedule
+from turret.recipe.stopping import Checkpointing, EarlyStopping, WarmStart
+from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.training import Train
 
 PAGES = {
     name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("cli.md", "recipe.md")
 }
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STRUCTS = [
-    recipe.Data,
-    recipe.Split,
-    recipe.TwoTower,
-    recipe.Tower,
-    recipe.Categorical,
-    recipe_loss.Softmax,
-    recipe_loss.BPR,
-    recipe_loss.WARP,
-    recipe.Train,
-    recipe_stopping.EarlyStopping,
-    recipe_stopping.Checkpointing,
-    recipe_stopping.WarmStart,
-    recipe_schedule.Schedule,
-    recipe.Evaluation,
-    recipe.Index,
+    Data,
+    Split,
+    TwoTower,
+    Tower,
+    Categorical,
+    Softmax,
+    BPR,
+    WARP,
+    Train,
+    EarlyStopping,
+    Checkpointing,
+    WarmStart,
+    Schedule,
+    Evaluation,
+    Index,
 ]
 
 

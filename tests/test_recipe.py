@@ -4,20 +4,15 @@ import pytest
 
 from turret.errors import RecipeError
 from turret.evaluation import metrics
-from turret.recipe import (
-    Categorical,
-    Data,
-    Evaluation,
-    Recipe,
-    Split,
-    Tower,
-    Train,
-    TwoTower,
-)
-from turret.recipe_checks import METRICS
-from turret.recipe_loss import Softmax
-from turret.recipe_schedule import Schedule
-from turret.recipe_stopping import EarlyStopping
+from turret.recipe.checks import METRICS
+from turret.recipe.data import Data, Split
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.recipe import Evaluation, Recipe
+from turret.recipe.schedule import Schedule
+from turret.recipe.stopping import EarlyStopping
+from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.training import Train
 
 
 def data(

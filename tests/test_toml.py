@@ -3,10 +3,12 @@ from pathlib import Path
 import pytest
 
 from turret.errors import RecipeError
-from turret.recipe import Categorical, Recipe, Train
-from turret.recipe_loss import Softmax
-from turret.recipe_schedule import Schedule
-from turret.recipe_stopping import EarlyStopping
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.recipe import Recipe
+from turret.recipe.schedule import Schedule
+from turret.recipe.stopping import EarlyStopping
+from turret.recipe.training import Train
 from turret.toml import builtin, builtin_names, dumps, load, loads, override
 
 SMALL = """

@@ -14,7 +14,7 @@ from turret.data.splits import Split, split
 from turret.evaluation.baselines import fit_baseline
 from turret.evaluation.loss import test_loss as loss_on_test
 from turret.evaluation.measure import measure, measure_baseline
-from turret.recipe import Recipe
+from turret.recipe.recipe import Recipe
 from turret.toml import builtin
 from turret.train.trainer import FitResult, fit
 

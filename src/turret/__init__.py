@@ -62,26 +62,13 @@ if TYPE_CHECKING:
     from turret.model.trained import (
         TrainedModel,
     )
-    from turret.recipe import (
-        Categorical,
-        Recipe,
-        Tower,
-        Train,
-        TwoTower,
-    )
-    from turret.recipe_loss import (
-        BPR,
-        WARP,
-        Softmax,
-    )
-    from turret.recipe_schedule import (
-        Schedule,
-    )
-    from turret.recipe_stopping import (
-        Checkpointing,
-        EarlyStopping,
-        WarmStart,
-    )
+    from turret.recipe.features import Categorical
+    from turret.recipe.loss import BPR, WARP, Softmax
+    from turret.recipe.recipe import Recipe
+    from turret.recipe.schedule import Schedule
+    from turret.recipe.stopping import Checkpointing, EarlyStopping, WarmStart
+    from turret.recipe.towers import Tower, TwoTower
+    from turret.recipe.training import Train
     from turret.recommender.recommender import (
         Recommender,
     )
@@ -196,16 +183,13 @@ _HOME = {
     "turret.evaluation.report": ("Report",),
     "turret.index.hits": ("Hits",),
     "turret.model.trained": ("TrainedModel",),
-    "turret.recipe": (
-        "Categorical",
-        "Recipe",
-        "Tower",
-        "Train",
-        "TwoTower",
-    ),
-    "turret.recipe_loss": ("BPR", "WARP", "Softmax"),
-    "turret.recipe_schedule": ("Schedule",),
-    "turret.recipe_stopping": ("Checkpointing", "EarlyStopping", "WarmStart"),
+    "turret.recipe.features": ("Categorical",),
+    "turret.recipe.loss": ("BPR", "WARP", "Softmax"),
+    "turret.recipe.recipe": ("Recipe",),
+    "turret.recipe.schedule": ("Schedule",),
+    "turret.recipe.stopping": ("Checkpointing", "EarlyStopping", "WarmStart"),
+    "turret.recipe.towers": ("Tower", "TwoTower"),
+    "turret.recipe.training": ("Train",),
     "turret.recommender.recommender": ("Recommender",),
     "turret.toml": ("builtin",),
     "turret.train.checkpoint": ("Checkpoints",),

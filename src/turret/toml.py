@@ -9,7 +9,7 @@ import msgspec
 import tomli_w
 
 from turret.errors import RecipeError, nearest
-from turret.recipe import Recipe
+from turret.recipe.recipe import Recipe
 from turret.strict import convert
 
 __all__ = ["builtin", "builtin_names", "dumps", "load", "loads", "override"]

@@ -11,8 +11,9 @@ from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders import fit_encoders
 from turret.errors import DataError
-from turret.recipe import Categorical, Tower, TwoTower
-from turret.recipe_loss import Softmax
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.towers import Tower, TwoTower
 
 NUM_EVENTS = 500
 

@@ -7,7 +7,7 @@ import pytest
 from turret.data.columns import Columns
 from turret.data.dataset import Dataset
 from turret.errors import DataError
-from turret.recipe_loss import BPR, WARP, Loss, Softmax
+from turret.recipe.loss import BPR, WARP, Loss, Softmax
 
 
 def dataset() -> Dataset:

@@ -4,7 +4,8 @@ import pytest
 from turret.data.dataset import Dataset
 from turret.data.encoders import TowerEncoder, fit_encoders
 from turret.errors import DataError
-from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe.features import Categorical
+from turret.recipe.towers import Tower, TwoTower
 
 EVENTS = pl.DataFrame(
     {

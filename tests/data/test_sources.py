@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from movielens_files import write_folder
 
-from turret import recipe
 from turret.data.sources import load, read, source_names
 from turret.errors import DataError, RecipeError
+from turret.recipe import data as recipe
 
 ROWS = [("1", "Up", 5), ("2", "Alien", 3), ("1", "Heat", 4)]
 TABLE = pl.DataFrame(ROWS, schema=["user_id", "film", "stars"], orient="row")

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turret import recipe
 from turret.data.dataset import Dataset, Interactions
 from turret.data.splits import (
     Split,
@@ -15,6 +14,7 @@ from turret.data.splits import (
     temporal_split,
 )
 from turret.errors import SplitError
+from turret.recipe import data as recipe
 
 DAY = 86_400.0
 

@@ -8,7 +8,7 @@ from turret.data.dataset import Dataset
 from turret.data.sources import load
 from turret.data.writing import interactions_table, write_tables
 from turret.errors import DataError
-from turret.recipe import Data
+from turret.recipe.data import Data
 
 EVENTS = pl.DataFrame(
     {

@@ -23,8 +23,9 @@ from turret.index import registry
 from turret.index.hits import RowHits
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe import Categorical, Tower, TwoTower
-from turret.recipe_loss import Softmax
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.towers import Tower, TwoTower
 
 
 class Known:

@@ -14,8 +14,9 @@ from turret.evaluation import loss as module
 from turret.evaluation.loss import test_loss as loss_on_test
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe import Categorical, Tower, TwoTower
-from turret.recipe_loss import Loss, Softmax
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Loss, Softmax
+from turret.recipe.towers import Tower, TwoTower
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from turret.data.encoders import TowerEncoder, fit_encoders
 from turret.errors import ModelError, QueryError
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe.features import Categorical
+from turret.recipe.towers import Tower, TwoTower
 
 EVENTS = pl.DataFrame(
     {

@@ -12,8 +12,11 @@ from turret.data.writing import interactions_table, write_tables
 from turret.errors import BundleError, DataError
 from turret.index import registry
 from turret.pipeline.revision import evaluate_bundle, rebuild_index, tune_index
-from turret.recipe import Categorical, Data, Evaluation, Recipe, Tower, TwoTower
-from turret.recipe import Split as SplitConfig
+from turret.recipe.data import Data
+from turret.recipe.data import Split as SplitConfig
+from turret.recipe.features import Categorical
+from turret.recipe.recipe import Evaluation, Recipe
+from turret.recipe.towers import Tower, TwoTower
 
 
 @pytest.fixture(scope="module")

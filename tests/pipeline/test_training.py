@@ -11,18 +11,13 @@ from turret.errors import BundleError, SplitError
 from turret.evaluation.evaluate import evaluate
 from turret.pipeline.training import Outcome, train
 from turret.pipeline.validation import validation_of
-from turret.recipe import (
-    Categorical,
-    Data,
-    Evaluation,
-    Recipe,
-    Split,
-    Tower,
-    Train,
-    TwoTower,
-)
-from turret.recipe_loss import Softmax
-from turret.recipe_stopping import EarlyStopping
+from turret.recipe.data import Data, Split
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.recipe import Evaluation, Recipe
+from turret.recipe.stopping import EarlyStopping
+from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.training import Train
 
 RECIPE = Recipe(
     data=Data(source="synthetic", query_id="user_id", candidate_id="item_id"),

@@ -6,8 +6,10 @@ import polars as pl
 import pytest
 
 from turret.data.dataset import Dataset
-from turret.recipe import Categorical, Tower, Train, TwoTower
-from turret.recipe_loss import BPR, WARP, Softmax
+from turret.recipe.features import Categorical
+from turret.recipe.loss import BPR, WARP, Softmax
+from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.training import Train
 from turret.train.loss_state import initial_loss_state, streaming_probability
 from turret.train.state import train_step
 from turret.train.trainer import prepare

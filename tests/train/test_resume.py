@@ -14,10 +14,11 @@ from trainings import MODEL, KillAt, Killed, dataset, train
 
 from turret.data.dataset import Dataset
 from turret.errors import CheckpointError, TrainingError, TrainingInterrupted
-from turret.recipe import Categorical, Tower, TwoTower
-from turret.recipe_loss import Softmax
-from turret.recipe_schedule import Schedule
-from turret.recipe_stopping import Checkpointing, EarlyStopping
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.schedule import Schedule
+from turret.recipe.stopping import Checkpointing, EarlyStopping
+from turret.recipe.towers import Tower, TwoTower
 from turret.train import stepping
 from turret.train.checkpoint import Checkpoints
 from turret.train.hooks import EpochReport, Hook, StartReport, StepReport

@@ -7,8 +7,8 @@ import optax
 import pytest
 
 from turret.errors import RecipeError
-from turret.recipe import Train
-from turret.recipe_schedule import Schedule
+from turret.recipe.schedule import Schedule
+from turret.recipe.training import Train
 from turret.train.schedules import Rates, schedule_factor
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from turret.data.batch import Batch
 from turret.data.dataset import Dataset
-from turret.recipe import Categorical, Tower, Train, TwoTower
-from turret.recipe_loss import Softmax
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.training import Train
 from turret.train.state import train_step
 from turret.train.trainer import prepare
 

@@ -10,8 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from trainings import MODEL, KillAt, Killed, dataset, train
 
 from turret.errors import MissingPartError
-from turret.recipe_schedule import Schedule
-from turret.recipe_stopping import Checkpointing, EarlyStopping
+from turret.recipe.schedule import Schedule
+from turret.recipe.stopping import Checkpointing, EarlyStopping
 from turret.train.checkpoint import Checkpoints
 from turret.train.hooks import Hook, StepReport
 from turret.train.tensorboard import TensorBoard

@@ -6,8 +6,8 @@ import pytest
 from trainings import MODEL, dataset, train
 
 from turret.errors import TrainingError
-from turret.recipe_loss import Softmax
-from turret.recipe_stopping import EarlyStopping
+from turret.recipe.loss import Softmax
+from turret.recipe.stopping import EarlyStopping
 from turret.train.state import train_step
 from turret.train.stepping import steps
 from turret.train.trainer import fit, prepare

@@ -9,9 +9,10 @@ from trainings import MODEL, train
 
 from turret.data.dataset import Dataset
 from turret.errors import ModelError
-from turret.recipe import Categorical, Tower, TwoTower
-from turret.recipe_loss import Softmax
-from turret.recipe_stopping import WarmStart
+from turret.recipe.features import Categorical
+from turret.recipe.loss import Softmax
+from turret.recipe.stopping import WarmStart
+from turret.recipe.towers import Tower, TwoTower
 from turret.train.snapshot import Snapshot
 from turret.train.trainer import FitResult, fit, prepare
 from turret.train.warm import Earlier, optimizer_arrays

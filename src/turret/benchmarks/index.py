@@ -15,7 +15,7 @@ from turret.index.base import Index
 from turret.index.candidates import Candidates
 from turret.index.exact import search_exactly
 from turret.index.tuning import recall_of, tune
-from turret.recipe_checks import require
+from turret.recipe.checks import require
 
 __all__ = ["IndexSettings", "clustered", "run"]
 

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from turret.benchmarks.timing import interleave, seconds_of
 from turret.benchmarks.workers import Worker
 from turret.model.losses.softmax import Columns, Pairs, softmax_loss
-from turret.recipe_loss import Softmax
+from turret.recipe.loss import Softmax
 
 __all__ = ["loss_call", "loss_figures"]
 

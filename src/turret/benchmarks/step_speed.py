@@ -7,8 +7,8 @@ import numpy as np
 
 from turret.benchmarks.worlds import World
 from turret.data.batches import Batches
-from turret.recipe import Train
-from turret.recipe_loss import Softmax
+from turret.recipe.loss import Softmax
+from turret.recipe.training import Train
 from turret.train.schedules import Rates
 from turret.train.state import Program, TrainState
 from turret.train.stepping import steps

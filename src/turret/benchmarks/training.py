@@ -13,7 +13,7 @@ from turret.benchmarks.memory import can_measure, peak_mb
 from turret.benchmarks.step_speed import Stepping
 from turret.benchmarks.timing import Measure, interleave
 from turret.benchmarks.worlds import World
-from turret.recipe_checks import require
+from turret.recipe.checks import require
 
 __all__ = ["Curves", "Peers", "Say", "TrainingSettings", "run"]
 

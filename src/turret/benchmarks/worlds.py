@@ -9,7 +9,8 @@ from jaxtyping import Float64, Int32
 from turret.data.dataset import Dataset, Interactions
 from turret.data.encoders import CategoricalEncoder, TowerEncoder
 from turret.data.vocabulary import Vocabulary
-from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe.features import Categorical
+from turret.recipe.towers import Tower, TwoTower
 
 __all__ = ["World"]
 

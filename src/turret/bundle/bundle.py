@@ -23,7 +23,8 @@ from turret.errors import BundleError
 from turret.index import registry
 from turret.index.base import Index
 from turret.index.tuning import Curve
-from turret.recipe import Recipe, Tower, TwoTower
+from turret.recipe.recipe import Recipe
+from turret.recipe.towers import Tower, TwoTower
 from turret.storage import files as bundle_files
 from turret.storage import sealed
 

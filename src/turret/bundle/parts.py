@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float32
 
 from turret.data.dataset import Dataset
 from turret.data.encoders import TowerEncoder
-from turret.recipe import Recipe, TwoTower
+from turret.recipe.recipe import Recipe
+from turret.recipe.towers import TwoTower
 
 __all__ = ["Judged", "Trained", "provenance_of"]
 

@@ -12,7 +12,7 @@ import typer
 from turret.errors import QueryError, RecipeError
 
 if TYPE_CHECKING:
-    from turret.recipe import Recipe
+    from turret.recipe.recipe import Recipe
 
 __all__ = ["Bundle", "Depth", "Json", "changes", "query_values", "recipe_of"]
 

@@ -13,7 +13,8 @@ from turret.cli.progress import train_with_progress
 if TYPE_CHECKING:
     from turret.data.dataset import Dataset
     from turret.pipeline.training import Outcome
-    from turret.recipe import Data, Recipe
+    from turret.recipe.data import Data
+    from turret.recipe.recipe import Recipe
 
 __all__ = ["run"]
 
@@ -73,7 +74,7 @@ def _describe(dataset: "Dataset") -> None:
 
 
 def _synthetic() -> "Data":
-    from turret.recipe import Data
+    from turret.recipe.data import Data
 
     return Data(
         source="synthetic", query_id="user_id", candidate_id="item_id", timestamp="timestamp"
@@ -82,7 +83,8 @@ def _synthetic() -> "Data":
 
 def _reading(source: str, recipe: "Recipe") -> "Recipe":
     """Return the recipe with its data, and its columns, replaced by those of a source."""
-    from turret.recipe import Categorical, Tower
+    from turret.recipe.features import Categorical
+    from turret.recipe.towers import Tower
 
     replace = msgspec.structs.replace
     if source != "synthetic":

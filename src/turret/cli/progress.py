@@ -10,7 +10,7 @@ from turret.cli.output import stderr_console
 if TYPE_CHECKING:
     from turret.data.dataset import Dataset
     from turret.pipeline.training import Outcome
-    from turret.recipe import Recipe
+    from turret.recipe.recipe import Recipe
     from turret.train.hooks import Hook
 
 __all__ = ["metrics_path", "progress_of", "train_with_progress"]

@@ -86,7 +86,7 @@ def data(
 ) -> None:
     """Fetch or read interactions, validate them, and summarise them."""
     from turret.data import sources
-    from turret.recipe import Data
+    from turret.recipe.data import Data
 
     known = source.partition(":")[0] in sources.source_names()
     query_id, candidate_id, usual_time = _columns(source, query_id, candidate_id, known=known)

@@ -21,7 +21,7 @@ from turret.data.encoders import TowerEncoder
 from turret.data.subtables import SubTables
 from turret.errors import DataError
 from turret.padding import padded_size
-from turret.recipe_loss import Loss, Softmax
+from turret.recipe.loss import Loss, Softmax
 
 __all__ = ["Batches"]
 

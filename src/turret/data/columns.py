@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from turret.data.dataset import Dataset
 from turret.data.distinct import Distinct
 from turret.errors import DataError
-from turret.recipe_loss import Loss, Softmax
+from turret.recipe.loss import Loss, Softmax
 
 __all__ = ["ColumnSet", "Columns"]
 

@@ -14,7 +14,8 @@ from jaxtyping import Bool, Int32
 from turret.data.dataset import Dataset
 from turret.data.vocabulary import Vocabulary, as_ids
 from turret.errors import DataError
-from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe.features import Categorical
+from turret.recipe.towers import Tower, TwoTower
 
 __all__ = ["CategoricalEncoder", "TowerEncoder", "fit_encoders", "table_name"]
 
@@ -23,7 +24,7 @@ def table_name(tower: str, feature: Categorical) -> str:
     """The embedding table that a feature looks up: its own unless the recipe names a shared one.
 
     Example:
-        >>> from turret.recipe import Categorical
+        >>> from turret.recipe.features import Categorical
         >>> table_name("query", Categorical("user_id"))
         'query/user_id'
     """

@@ -42,7 +42,7 @@ def merged_encoders(
         Both encoders; rows still follow the ids as text.
 
     Example:
-        >>> from turret.recipe import Categorical
+        >>> from turret.recipe.features import Categorical
         >>> def encoder(tower, column, ids):
         ...     state = {column: pl.Series(ids)}
         ...     return TowerEncoder.from_state(tower, (Categorical(column),), state=state)

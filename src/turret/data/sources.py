@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from turret import recipe
 from turret.data.dataset import Dataset
 from turret.data.downloads import Say, say_on_stderr
 from turret.data.frames import require_columns
@@ -20,6 +19,7 @@ from turret.data.movielens import movielens
 from turret.data.movielens_archive import RELEASES
 from turret.data.synthetic import synthetic
 from turret.errors import DataError, RecipeError, nearest
+from turret.recipe import data as recipe
 
 __all__ = ["load", "read", "source_names"]
 

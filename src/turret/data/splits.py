@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
-from turret import recipe
 from turret.data.dataset import Dataset
 from turret.data.frames import timestamp_seconds
 from turret.errors import DataError, SplitError
+from turret.recipe import data as recipe
 
 __all__ = [
     "Split",

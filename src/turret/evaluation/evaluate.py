@@ -19,7 +19,7 @@ from turret.evaluation.report import BaselineFigures, Figures, Intervals, Report
 from turret.evaluation.retrieved import Searchable, measure_index
 from turret.evaluation.truth import Truth
 from turret.model.trained import TrainedModel
-from turret.recipe_loss import Loss
+from turret.recipe.loss import Loss
 
 __all__ = ["evaluate"]
 

@@ -17,8 +17,8 @@ from turret.model.objective import batch_loss
 from turret.model.tables import gather
 from turret.model.towers import Parameters
 from turret.model.trained import TrainedModel
-from turret.recipe import TwoTower
-from turret.recipe_loss import Loss, Softmax
+from turret.recipe.loss import Loss, Softmax
+from turret.recipe.towers import TwoTower
 
 __all__ = ["TestLoss", "test_loss"]
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from jaxtyping import Array, Float, Int32
 
 from turret.data.encoders import table_name
-from turret.recipe import Categorical, Tower
+from turret.recipe.features import Categorical
+from turret.recipe.towers import Tower
 
 __all__ = ["embed", "embedding_dims"]
 

@@ -9,8 +9,8 @@ from turret.model.losses.pairwise import bpr_loss, warp_loss
 from turret.model.losses.partition import Cells
 from turret.model.losses.softmax import Columns, Pairs, softmax_loss
 from turret.model.towers import Parameters, candidate_vectors, query_vectors
-from turret.recipe import TwoTower
-from turret.recipe_loss import BPR, Loss, Softmax
+from turret.recipe.loss import BPR, Loss, Softmax
+from turret.recipe.towers import TwoTower
 
 __all__ = ["batch_loss"]
 

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int32, PRNGKeyArray
 from turret.data.encoders import table_name
 from turret.model.features import embed, embedding_dims
 from turret.model.layers import MLP, l2_normalize
-from turret.recipe import Tower, TwoTower
+from turret.recipe.towers import Tower, TwoTower
 
 __all__ = ["Dense", "Parameters", "Tables", "candidate_vectors", "initialize", "query_vectors"]
 

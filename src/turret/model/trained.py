@@ -22,7 +22,7 @@ from turret.model.towers import (
     query_vectors,
 )
 from turret.padding import padded_size
-from turret.recipe import TwoTower
+from turret.recipe.towers import TwoTower
 
 __all__ = ["TrainedModel"]
 

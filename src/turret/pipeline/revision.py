@@ -20,8 +20,8 @@ from turret.index import registry
 from turret.index.base import Index
 from turret.index.tuning import Curve, tune
 from turret.model.trained import TrainedModel
-from turret.recipe import Index as IndexConfig
-from turret.recipe import Recipe
+from turret.recipe.recipe import Index as IndexConfig
+from turret.recipe.recipe import Recipe
 
 __all__ = ["evaluate_bundle", "rebuild_index", "tune_index"]
 

@@ -18,7 +18,7 @@ from turret.evaluation.report import Report
 from turret.index import registry
 from turret.model.trained import TrainedModel
 from turret.pipeline.validation import validation_of
-from turret.recipe import Recipe
+from turret.recipe.recipe import Recipe
 from turret.storage import sealed
 from turret.train.checkpoint import Checkpoints
 from turret.train.hooks import Hook

@@ -9,7 +9,7 @@ from turret.data.splits import Split
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.metrics import parse_label
 from turret.model.trained import TrainedModel
-from turret.recipe import Recipe
+from turret.recipe.recipe import Recipe
 
 __all__ = ["some_queries", "validation_of"]
 

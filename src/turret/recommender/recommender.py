@@ -42,7 +42,9 @@ class Recommender:
         bundle: what a training gave, in memory or opened.
 
     Example:
-        >>> from turret.recipe import Categorical, Tower, Train, TwoTower
+        >>> from turret.recipe.features import Categorical
+        >>> from turret.recipe.towers import Tower, TwoTower
+        >>> from turret.recipe.training import Train
         >>> from turret.train.trainer import fit
         >>> events = {"user_id": [1, 1, 2, 2], "item": ["tea", "pot", "tea", "cup"]}
         >>> train = Dataset.from_frames(events, query_id="user_id", candidate_id="item")

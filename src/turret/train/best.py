@@ -3,7 +3,7 @@
 import math
 
 from turret.errors import TrainingError
-from turret.recipe_stopping import EarlyStopping
+from turret.recipe.stopping import EarlyStopping
 from turret.train.checkpoint import BestRecord
 from turret.train.hooks import EpochReport
 from turret.train.snapshot import Snapshot

@@ -7,8 +7,8 @@ import numpy as np
 
 from turret.data.batches import Batches
 from turret.errors import TrainingError
-from turret.recipe import Train
-from turret.recipe_loss import Loss
+from turret.recipe.loss import Loss
+from turret.recipe.training import Train
 from turret.train.step_losses import StepLosses
 
 __all__ = ["not_finite_loss", "not_finite_parameters"]

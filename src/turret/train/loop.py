@@ -12,9 +12,9 @@ import numpy as np
 from turret.data.batches import Batches
 from turret.errors import TrainingInterrupted
 from turret.model.trained import TrainedModel
-from turret.recipe import Train
-from turret.recipe_loss import Loss
-from turret.recipe_stopping import Checkpointing
+from turret.recipe.loss import Loss
+from turret.recipe.stopping import Checkpointing
+from turret.recipe.training import Train
 from turret.train.best import Best
 from turret.train.checkpoint import Checkpoint, Checkpoints, EpochRecord, Identity, Record
 from turret.train.guard import not_finite_loss, not_finite_parameters

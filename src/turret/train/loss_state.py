@@ -5,7 +5,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
-from turret.recipe_loss import Loss, Softmax
+from turret.recipe.loss import Loss, Softmax
 
 __all__ = ["LossState", "initial_loss_state", "streaming_probability", "temperature_of"]
 

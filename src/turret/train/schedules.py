@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
 from turret.errors import RecipeError
-from turret.recipe import Train
+from turret.recipe.training import Train
 
 __all__ = ["Rates", "schedule_factor"]
 
@@ -50,7 +50,7 @@ class Rates(NamedTuple):
             RecipeError: When a decay would be over before the warm-up is.
 
         Example:
-            >>> from turret.recipe import Schedule
+            >>> from turret.recipe.schedule import Schedule
             >>> train = Train(schedule=Schedule(kind="cosine", warmup=0.1))
             >>> rates = Rates.of(train, num_steps=200)
             >>> float(rates.warmup), float(rates.end)
@@ -97,7 +97,7 @@ def schedule_factor(kind: str, *, rates: Rates, taken: Int32[Array, ""]) -> Floa
         The factor.
 
     Example:
-        >>> from turret.recipe import Schedule
+        >>> from turret.recipe.schedule import Schedule
         >>> train = Train(schedule=Schedule(kind="linear", warmup=2, end=6))
         >>> rates = Rates.of(train, num_steps=100)
         >>> [float(schedule_factor("linear", rates=rates, taken=jnp.int32(t))) for t in range(8)]

@@ -15,8 +15,9 @@ from turret.data.encoders import TowerEncoder
 from turret.model.objective import batch_loss
 from turret.model.tables import gather
 from turret.model.towers import Dense, Parameters, Tables, initialize
-from turret.recipe import Train, TwoTower
-from turret.recipe_loss import Loss, Softmax
+from turret.recipe.loss import Loss, Softmax
+from turret.recipe.towers import TwoTower
+from turret.recipe.training import Train
 from turret.train.averaging import Averages, averaged, follow, start
 from turret.train.clipping import clip
 from turret.train.loss_state import (

@@ -13,8 +13,9 @@ from turret.data.dataset import Dataset
 from turret.data.encoders import fit_encoders
 from turret.errors import TrainingError
 from turret.model.trained import TrainedModel
-from turret.recipe import Train, TwoTower
-from turret.recipe_loss import Loss, Softmax
+from turret.recipe.loss import Loss, Softmax
+from turret.recipe.towers import TwoTower
+from turret.recipe.training import Train
 from turret.train.checkpoint import Checkpoint, Checkpoints, Identity
 from turret.train.hooks import EpochReport, Hook
 from turret.train.loop import Loop, Plan, Validate

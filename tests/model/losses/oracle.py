@@ -11,7 +11,7 @@ import numpy as np
 
 from turret.model.losses.partition import Cells
 from turret.model.losses.softmax import Columns, Pairs, softmax_loss
-from turret.recipe_loss import Softmax
+from turret.recipe.loss import Softmax
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 from turret.model.losses.pairwise import bpr_loss, warp_loss
 from turret.model.losses.positives import log_sum_of_others
 from turret.model.losses.softmax import Pairs
-from turret.recipe_loss import BPR, WARP
+from turret.recipe.loss import BPR, WARP
 
 RNG = np.random.default_rng(0)
 Q, C = (RNG.normal(size=(n, 4)).astype(np.float32) for n in (6, 9))

@@ -7,7 +7,7 @@ import pytest
 
 from turret.model.losses.pairwise import bpr_loss, warp_loss
 from turret.model.losses.softmax import Columns, Pairs, softmax_loss
-from turret.recipe_loss import BPR, WARP, Softmax
+from turret.recipe.loss import BPR, WARP, Softmax
 
 PAIRS = Pairs(jnp.array([0, 1]), jnp.array([2, 0]), jnp.zeros(2))
 SAMPLED = {"negatives": jnp.array([[1], [2]]), "negative_weight": jnp.ones((2, 1))}

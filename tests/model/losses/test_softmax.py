@@ -8,7 +8,7 @@ import pytest
 from oracle import Case, agree, both, expected, prepared, vectors
 
 from turret.model.losses.softmax import Columns, Pairs, softmax_loss
-from turret.recipe_loss import Softmax
+from turret.recipe.loss import Softmax
 
 OPTIONS = {
     "plain": {},

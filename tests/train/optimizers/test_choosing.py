@@ -2,7 +2,7 @@
 
 import pytest
 
-from turret.recipe import Train
+from turret.recipe.training import Train
 from turret.train.optimizers.adagrad import Adagrad, RowwiseAdagrad
 from turret.train.optimizers.adam import Adam
 from turret.train.optimizers.base import TableOptimizer

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from turret.errors import RecipeError
-from turret.recipe import Train
+from turret.recipe.training import Train
 from turret.train.optimizers.choosing import dense_optimizer
 from turret.train.optimizers.dense import GivenOptimizer, NamedOptimizer, optax_names
 

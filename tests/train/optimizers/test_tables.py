@@ -12,7 +12,8 @@ import optax
 import pytest
 
 from turret.model.tables import gather, scatter
-from turret.recipe import Categorical, Tower, TwoTower
+from turret.recipe.features import Categorical
+from turret.recipe.towers import Tower, TwoTower
 from turret.train.optimizers.adagrad import Adagrad, RowwiseAdagrad
 from turret.train.optimizers.adam import Adam
 from turret.train.optimizers.base import TableOptimizer

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int32
 
 from turret.model.losses.reduction import weighted_mean
 from turret.model.losses.softmax import Pairs
-from turret.recipe_loss import BPR, WARP
+from turret.recipe.loss import BPR, WARP
 
 __all__ = ["bpr_loss", "warp_loss"]
 

@@ -22,7 +22,7 @@ from turret.model.losses.hard_negatives import mine
 from turret.model.losses.partition import Cells, PairTerms, log_partition_sum
 from turret.model.losses.positives import log_sum_of_others
 from turret.model.losses.reduction import weighted_mean
-from turret.recipe_loss import Softmax
+from turret.recipe.loss import Softmax
 
 __all__ = ["Columns", "Pairs", "softmax_loss"]
 

@@ -3,7 +3,7 @@
 import optax
 
 from turret.errors import RecipeError
-from turret.recipe import Train
+from turret.recipe.training import Train
 from turret.train.optimizers.adagrad import Adagrad, RowwiseAdagrad
 from turret.train.optimizers.adam import Adam
 from turret.train.optimizers.base import TableOptimizer

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int32
 
 from turret.data.encoders import table_name
 from turret.model.tables import gather, scatter
-from turret.recipe import TwoTower
+from turret.recipe.towers import TwoTower
 from turret.train.optimizers.base import Slots, TableOptimizer
 
 __all__ = ["Matrices", "Updated", "table_rates", "update_tables"]
@@ -36,7 +36,8 @@ def table_rates(config: TwoTower) -> dict[str, float]:
     Features that share a table agree in it, or they would be no `TwoTower`.
 
     Example:
-        >>> from turret.recipe import Categorical, Tower
+        >>> from turret.recipe.features import Categorical
+        >>> from turret.recipe.towers import Tower
         >>> slow = Categorical("item_id", learning_rate=0.5)
         >>> table_rates(TwoTower(query=Tower([Categorical("user_id")]), candidate=Tower([slow])))
         {'query/user_id': 1.0, 'candidate/item_id': 0.5}

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from turret.recipe_checks import require
+from turret.recipe.checks import require
 
 __all__ = ["Schedule"]
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from turret.recipe_checks import require, require_positive
+from turret.recipe.checks import require, require_positive
 
 __all__ = ["BPR", "WARP", "Loss", "Softmax"]
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from turret.recipe_checks import require, require_metric
+from turret.recipe.checks import require, require_metric
 
 __all__ = ["Checkpointing", "EarlyStopping", "WarmStart"]
 

@@ -1,0 +1,86 @@
+"""The recipe: the frozen configuration of one training, the same from TOML and from Python.
+
+Only plain data and what makes it impossible live here. `turret.toml` reads and writes recipes;
+`docs/recipe.md` lists every key.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from turret.errors import RecipeError
+from turret.recipe.checks import (
+    require,
+)
+from turret.recipe.data import Data, Split
+from turret.recipe.loss import Loss, Softmax
+from turret.recipe.towers import TwoTower
+from turret.recipe.training import Train
+
+__all__ = ["Evaluation", "Index", "Recipe"]
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a training is judged: the section `[evaluation]`.
+
+    Args:
+        ks: depths at which each metric is given; kept as a tuple.
+        batch_size: pairs in one batch of the test loss.
+        bootstrap: resamples behind each interval; 0 gives no intervals.
+    """
+
+    ks: Sequence[int] = (1, 5, 10, 20, 50, 100)
+    batch_size: int = 4096
+    bootstrap: int = 1000
+
+    def __post_init__(self) -> None:
+        """Keep tuples and refuse impossible values."""
+        msgspec.structs.force_setattr(self, "ks", tuple(self.ks))
+        ks = list(self.ks)
+        require(len(ks) > 0, "evaluation.ks", ks, "at least one depth")
+        require(min(ks) >= 1, "evaluation.ks", ks, "depths of at least 1")
+        require(len(set(ks)) == len(ks), "evaluation.ks", ks, "each depth once")
+        require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "at least 1")
+        require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the nearest candidates are found: the section `[index]`.
+
+    Args:
+        kind: exact search, or approximate search with ScaNN or FAISS.
+    """
+
+    kind: Literal["exact", "scann", "faiss"] = "exact"
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that decides one training.
+
+    Args:
+        data: where interactions come from.
+        model: the two towers.
+        split: what is held back.
+        loss: what is made small.
+        train: how the parameters are found.
+        evaluation: how the result is judged.
+        index: how candidates are found.
+    """
+
+    data: Data
+    split: Split = Split()
+    model: TwoTower
+    loss: Loss = Softmax()
+    train: Train = Train()
+    evaluation: Evaluation = Evaluation()
+    index: Index = Index()
+
+    def __post_init__(self) -> None:
+        """Refuse sections that do not fit together."""
+        held_back = self.split.validation_fraction > 0 or self.split.validation_cut is not None
+        if self.train.early_stopping is not None and not held_back:
+            raise RecipeError(
+                "train.early_stopping has no validation part to measure on",
+                fix="Set split.validation_fraction above 0, or leave early stopping out.",
+            )

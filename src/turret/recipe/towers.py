@@ -1,0 +1,80 @@
+"""The section `[model]` of a recipe: two towers."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from turret.recipe.checks import (
+    require,
+    require_agreement,
+    require_width,
+)
+from turret.recipe.features import Feature
+
+__all__ = ["Tower", "TwoTower"]
+
+
+class _Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    features: Sequence[Feature]
+
+
+class Tower(_Features, frozen=True, kw_only=True):
+    """One side of the model: features, then a body of dense layers.
+
+    Args:
+        features: what the tower reads, at least one; kept as a tuple.
+        hidden: widths of the hidden layers between the features and the vector; empty means none.
+        activation: what follows each hidden layer.
+
+    Example:
+        >>> Tower([Categorical("user_id")]).hidden
+        ()
+    """
+
+    hidden: Sequence[int] = ()
+    activation: Literal["relu", "gelu", "tanh"] = "relu"
+
+    def __post_init__(self) -> None:
+        """Keep tuples and refuse impossible values."""
+        msgspec.structs.force_setattr(self, "features", tuple(self.features))
+        msgspec.structs.force_setattr(self, "hidden", tuple(self.hidden))
+        require(len(self.features) > 0, "tower features", [], "at least one feature")
+        columns = [feature.column for feature in self.features]
+        require(len(set(columns)) == len(columns), "tower features", columns, "each column once")
+        narrowest = min(self.hidden, default=1)
+        require(narrowest >= 1, "tower hidden", list(self.hidden), "widths of at least 1")
+
+
+class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two towers whose vectors meet in an inner product: the section `[model]`.
+
+    Args:
+        query: the tower of what asks.
+        candidate: the tower of what is retrieved.
+        embedding_dim: numbers in the vector of each tower.
+        normalize: scale both vectors to length 1, so that a score is a cosine.
+
+    Example:
+        >>> users, films = Tower([Categorical("user_id")]), Tower([Categorical("movie_title")])
+        >>> TwoTower(query=users, candidate=films).embedding_dim
+        32
+    """
+
+    query: Tower
+    candidate: Tower
+    embedding_dim: int = 32
+    normalize: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require(self.embedding_dim >= 1, "model.embedding_dim", self.embedding_dim, "at least 1")
+        lookups: list[tuple[str, str, dict[str, object]]] = []
+        for name, tower in (("query", self.query), ("candidate", self.candidate)):
+            for feature in tower.features:
+                dim = feature.embedding_dim or self.embedding_dim
+                if not tower.hidden:
+                    require_width(feature.column, dim, expected=self.embedding_dim)
+                keys: dict[str, object] = {**msgspec.structs.asdict(feature), "embedding_dim": dim}
+                lookups.append((feature.table or f"{name}/{feature.column}", feature.column, keys))
+        require_agreement(lookups)
