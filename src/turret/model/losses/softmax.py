@@ -190,13 +190,14 @@ def _all_columns(
     elif masked is not None:
         # A masked positive stays for its own pair.
         own = jnp.where(_marked(pairs, masked, queries, candidates), positive, -jnp.inf)
-    log_count = jnp.where(
-        columns.entries > 0, jnp.log(jnp.maximum(columns.entries, 1e-30)), -jnp.inf
+    # The highest bias is added afterwards, so that no multiplicity overflows.
+    highest = jnp.max(bias)
+    multiplicity = columns.entries * jnp.exp(bias - highest)
+    terms = PairTerms(pairs.query, pairs.weight, own if own is None else own - highest)
+    partition = log_partition_sum(
+        queries, candidates, multiplicity, terms, cells, config.chunk_size, _dtype(config)
     )
-    terms = PairTerms(pairs.query, pairs.weight, own)
-    return log_partition_sum(
-        queries, candidates, log_count + bias, terms, cells, config.chunk_size, _dtype(config)
-    )
+    return partition + highest * jnp.sum(pairs.weight)
 
 
 def _hard_columns(
