@@ -22,12 +22,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 
 from turret.benchmarks.timing import Measure, interleave, seconds_of
 from turret.data.batch import Batch
+from turret.data.encoders.tower import TowerEncoder
 from turret.model.tables import gather
 from turret.model.towers import Parameters
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
@@ -51,12 +53,12 @@ class Training:
         self.rows = dict(zip(NAMES, (rows, CATALOGUE), strict=True))
         program = Program.of(model, Softmax(), train)
         # Small tables first: the draw of a table takes four times its memory for a moment.
-        small = {name: 2 for name in NAMES}
+        encoders = (_tiny("query", model.query), _tiny("candidate", model.candidate))
         state = TrainState.create(
             program,
             key=jax.random.key(0),
-            query_encoder=_Rows(small),  # pyright: ignore[reportArgumentType]  # all that is read
-            candidate_encoder=_Rows(small),  # pyright: ignore[reportArgumentType]  # likewise
+            query_encoder=encoders[0],
+            candidate_encoder=encoders[1],
             num_candidates=CATALOGUE,
             rates=Rates.of(train, num_steps=100),
         )
@@ -115,11 +117,10 @@ class Training:
         return analysis.temp_size_in_bytes / 2**20
 
 
-class _Rows:
-    """What a new training state asks of an encoder: how many rows its tables have."""
-
-    def __init__(self, num_rows: dict[str, int]):
-        self.num_rows = num_rows
+def _tiny(name: str, tower: Tower) -> TowerEncoder:
+    """An encoder of one value a feature, so that its tables have two rows."""
+    states = tuple(pl.DataFrame({"id": ["one"]}) for _ in tower.features)
+    return TowerEncoder.restored(name, tuple(tower.features), states=states)
 
 
 @partial(jax.jit, static_argnames="optimizer", donate_argnums=(0, 1))

@@ -34,7 +34,7 @@ def write_task(stepping: Stepping, folder: Path) -> None:
     tables, dense = stepping.state.parameters
     np.save(folder / "query_table.npy", tables["query/query"])
     np.save(folder / "candidate_table.npy", tables["candidate/candidate"])
-    for tower, body in dense.items():
+    for tower, (_, body) in dense.items():
         assert body is not None
         for number, (weight, bias) in enumerate(zip(body.weights, body.biases, strict=True)):
             np.save(folder / f"{tower}_{number}_weight.npy", weight)

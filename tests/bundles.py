@@ -9,11 +9,11 @@ import polars as pl
 
 from turret.bundle.bundle import Bundle
 from turret.data.dataset import Dataset
-from turret.data.encoders import fit_encoders
+from turret.data.encoders.fitting import fit_encoders
 from turret.index import registry
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 
 QUERIES, CANDIDATES = 40, 120
@@ -65,8 +65,8 @@ def model(data: Dataset, *, query: tuple[str, ...] = ("user",), dim: int = 8) ->
         embedding_dim=dim,
     )
     queries, candidates = fit_encoders(config, data)
-    rows = {**queries.num_rows, **candidates.num_rows}
-    parameters = initialize(jax.random.key(1), config, num_rows=rows, scale=1.0)
+    encoders = (queries, candidates)
+    parameters = initialize(jax.random.key(1), config, encoders=encoders, scale=1.0)
     return TrainedModel(config, queries, candidates, parameters)
 
 

@@ -12,7 +12,7 @@ import turret
 from turret.cli.app import app
 from turret.data.synthetic import synthetic
 from turret.recipe.data import Data, Split
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import BPR, WARP, Softmax
 from turret.recipe.recipe import Evaluation, Index
 from turret.recipe.schedule import Schedule

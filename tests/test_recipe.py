@@ -6,7 +6,7 @@ from turret.errors import RecipeError
 from turret.evaluation import metrics
 from turret.recipe.checks import METRICS
 from turret.recipe.data import Data, Split
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.recipe import Evaluation, Recipe
 from turret.recipe.schedule import Schedule
@@ -73,7 +73,7 @@ def test_defaults_of_a_recipe() -> None:
         (lambda: Categorical("a", max_size=0), "feature 'a': max_size: got 0"),
         (lambda: Categorical("a", embedding_dim=0), "feature 'a': embedding_dim: got 0"),
         (lambda: Tower([]), "tower features: got [], expected at least one feature."),
-        (lambda: Tower([Categorical("a"), Categorical("a")]), "expected each column once"),
+        (lambda: Tower([Categorical("a"), Categorical("a")]), "expected each name once"),
         (lambda: Tower([Categorical("a")], hidden=(0,)), "tower hidden: got [0]"),
         (
             lambda: TwoTower(query=TOWER, candidate=TOWER, embedding_dim=0),

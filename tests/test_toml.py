@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from turret.errors import RecipeError
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.recipe import Recipe
 from turret.recipe.schedule import Schedule

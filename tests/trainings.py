@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from turret.data.dataset import Dataset
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
 from turret.train.hooks import Hook, StepReport

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from turret.model.trained import (
         TrainedModel,
     )
-    from turret.recipe.features import Categorical
+    from turret.recipe.features.categorical import Categorical
     from turret.recipe.loss import BPR, WARP, Softmax
     from turret.recipe.recipe import Recipe
     from turret.recipe.schedule import Schedule
@@ -183,7 +183,7 @@ _HOME = {
     "turret.evaluation.report": ("Report",),
     "turret.index.hits": ("Hits",),
     "turret.model.trained": ("TrainedModel",),
-    "turret.recipe.features": ("Categorical",),
+    "turret.recipe.features.categorical": ("Categorical",),
     "turret.recipe.loss": ("BPR", "WARP", "Softmax"),
     "turret.recipe.recipe": ("Recipe",),
     "turret.recipe.schedule": ("Schedule",),

@@ -24,7 +24,7 @@ def test_larger_tables_have_the_same_batches_up_to_names() -> None:
         ours = getattr(small.dataset.interactions, name)
         np.testing.assert_array_equal(ours, getattr(large.dataset.interactions, name))
     assert large.query_encoder.num_rows == {"query/query": 5001}
-    encoded = large.query_encoder.encode(large.dataset.queries)["query"]
+    encoded = large.query_encoder.encode(large.dataset.queries)["query/rows"]
     np.testing.assert_array_equal(encoded, np.arange(50) * 100 + 1)
     losses = [Stepping(one, batch_size=100).batches(0) for one in (small, large)]
     np.testing.assert_array_equal(losses[0].pair_query, losses[1].pair_query)

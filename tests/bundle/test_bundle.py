@@ -76,6 +76,7 @@ def feature(column: str) -> dict[str, object]:
     return {
         "kind": "categorical",
         "column": column,
+        "name": None,
         "embedding_dim": None,
         "table": None,
         "min_count": 1,

@@ -9,9 +9,9 @@ import pytest
 from turret.data.batch import Batch
 from turret.data.batches import Batches
 from turret.data.dataset import Dataset
-from turret.data.encoders import fit_encoders
+from turret.data.encoders.fitting import fit_encoders
 from turret.errors import DataError
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.towers import Tower, TwoTower
 
@@ -48,9 +48,9 @@ def pairs(batch: Batch, made_by: Batches) -> list[tuple[str, str, str, float]]:
     def names(side: str, column: str, table: str) -> list[str | None]:
         encoder = made_by.query_encoder if side == "query" else made_by.candidate_encoder
         rows = batch.table_rows[table]
-        encoded = getattr(batch, side)[column]
+        encoded = getattr(batch, side)[f"{column}/rows"]
         whole = encoded if rows is None else rows[encoded]
-        return encoder.encoders[column].vocabulary.ids_at(whole).to_list()
+        return encoder.vocabularies[table].ids_at(whole).to_list()
 
     users = names("query", "user", "query/user")
     groups = names("query", "group", "query/group")
@@ -92,10 +92,10 @@ def test_each_query_and_candidate_stands_once_and_counts_are_right():
     made = batches(data)
     batch = made(2)
     real = batch.candidate_count > 0
-    assert len(np.unique(batch.candidate["item"][real])) == real.sum()
+    assert len(np.unique(batch.candidate["item/rows"][real])) == real.sum()
     counts = np.bincount(batch.pair_candidate[:64], minlength=len(real))
     np.testing.assert_array_equal(batch.candidate_count, counts)
-    users = batch.query["user"][: batch.pair_query[:64].max() + 1]
+    users = batch.query["user/rows"][: batch.pair_query[:64].max() + 1]
     assert len(np.unique(users)) == len(users)
 
 

@@ -2,9 +2,10 @@ import polars as pl
 import pytest
 
 from turret.data.dataset import Dataset
-from turret.data.encoders import TowerEncoder, fit_encoders
+from turret.data.encoders.fitting import fit_encoders
+from turret.data.encoders.tower import TowerEncoder
 from turret.errors import DataError
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 
 EVENTS = pl.DataFrame(
@@ -21,7 +22,7 @@ def dataset(events: pl.DataFrame = EVENTS) -> Dataset:
 
 
 def ids(encoder: TowerEncoder, column: str) -> list[str]:
-    return encoder.state()[column].to_list()
+    return encoder.vocabularies[encoder.tables[column]].ids.to_list()
 
 
 def two_towers(query: list[Categorical], candidate: list[Categorical]) -> TwoTower:
@@ -36,7 +37,7 @@ def test_only_training_rows_are_looked_at():
     )
     assert ids(queries, "user") == ["u1"]
     assert ids(candidates, "item") == ["a"]
-    assert candidates.encode(whole.candidates)["item"].tolist() == [1, 0, 0]
+    assert candidates.encode(whole.candidates)["item/rows"].tolist() == [1, 0, 0]
 
 
 def test_a_shared_table_shares_its_vocabulary():
@@ -63,7 +64,7 @@ def test_known_if_any_feature_is():
     encoded = encoder.encode(
         pl.DataFrame({"user": ["u1", "new", "new", None], "last": ["new", "a", "new", None]})
     )
-    assert encoded["user"].tolist() == [1, 0, 0, 0]
+    assert encoded["user/rows"].tolist() == [1, 0, 0, 0]
     assert encoder.known(encoded).tolist() == [True, True, False, False]
 
 

@@ -12,7 +12,7 @@ import pytest
 from evaluation.planted import TEST, TRAIN, Planted, dataset
 
 from turret.data.dataset import Dataset
-from turret.data.encoders import fit_encoders
+from turret.data.encoders.fitting import fit_encoders
 from turret.data.splits import Split, random_split
 from turret.data.synthetic import SyntheticWorld, synthetic
 from turret.errors import EvaluationError
@@ -23,7 +23,7 @@ from turret.index import registry
 from turret.index.hits import RowHits
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.towers import Tower, TwoTower
 
@@ -239,8 +239,7 @@ def test_the_loss_of_a_trained_model() -> None:
         query=Tower([Categorical("user")]), candidate=Tower([Categorical("item")]), embedding_dim=4
     )
     query, candidate = fit_encoders(config, TRAIN)
-    rows = {**query.num_rows, **candidate.num_rows}
-    parameters = initialize(jax.random.key(0), config, num_rows=rows)
+    parameters = initialize(jax.random.key(0), config, encoders=(query, candidate))
     model = TrainedModel(config, query, candidate, parameters)
     found = evaluate(
         model, (TRAIN, TEST), ks=(1,), bootstrap=0, train_queries=0, loss=Softmax(), batch_size=5

@@ -8,13 +8,13 @@ import pytest
 
 from turret.data.batches import Batches
 from turret.data.dataset import Dataset, Interactions
-from turret.data.encoders import fit_encoders
+from turret.data.encoders.fitting import fit_encoders
 from turret.data.synthetic import synthetic
 from turret.evaluation import loss as module
 from turret.evaluation.loss import test_loss as loss_on_test
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Loss, Softmax
 from turret.recipe.towers import Tower, TwoTower
 
@@ -32,8 +32,7 @@ def model(data: Dataset) -> TrainedModel:
         embedding_dim=4,
     )
     encoders = fit_encoders(config, data)
-    rows = {**encoders[0].num_rows, **encoders[1].num_rows}
-    parameters = initialize(jax.random.key(0), config, num_rows=rows, scale=1.0)
+    parameters = initialize(jax.random.key(0), config, encoders=encoders, scale=1.0)
     return TrainedModel(config, *encoders, parameters)
 
 

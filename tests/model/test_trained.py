@@ -6,11 +6,12 @@ import polars as pl
 import pytest
 
 from turret.data.dataset import Dataset
-from turret.data.encoders import TowerEncoder, fit_encoders
+from turret.data.encoders.fitting import fit_encoders
+from turret.data.encoders.tower import TowerEncoder
 from turret.errors import ModelError, QueryError
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 
 EVENTS = pl.DataFrame(
@@ -30,8 +31,7 @@ def model(**options) -> TwoTower:
 def trained(config: TwoTower) -> TrainedModel:
     dataset = Dataset.from_frames(EVENTS, query_id="user", candidate_id="item")
     queries, candidates = fit_encoders(config, dataset)
-    rows = {**queries.num_rows, **candidates.num_rows}
-    parameters = initialize(jax.random.key(1), config, num_rows=rows)
+    parameters = initialize(jax.random.key(1), config, encoders=(queries, candidates))
     return TrainedModel(config, queries, candidates, parameters)
 
 
@@ -84,15 +84,15 @@ def test_arrays_round_trip(hidden):
     one = trained(model(hidden=hidden))
     again = TrainedModel.from_arrays(
         one.config,
-        query_encoder=TowerEncoder.from_state(
-            "query", one.query_encoder.features, state=one.query_encoder.state()
+        query_encoder=TowerEncoder.restored(
+            "query", one.query_encoder.features, states=one.query_encoder.states()
         ),
         candidate_encoder=one.candidate_encoder,
         arrays=one.arrays(),
     )
     queries = EVENTS.select("user", "country")
     np.testing.assert_array_equal(again.query_vectors(queries), one.query_vectors(queries))
-    assert ("dense/query/weights/0" in one.arrays()) == bool(hidden)
+    assert ("dense/query/body/weights/0" in one.arrays()) == bool(hidden)
 
 
 def test_foreign_arrays_are_refused_by_name():

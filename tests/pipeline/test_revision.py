@@ -14,7 +14,7 @@ from turret.index import registry
 from turret.pipeline.revision import evaluate_bundle, rebuild_index, tune_index
 from turret.recipe.data import Data
 from turret.recipe.data import Split as SplitConfig
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.recipe import Evaluation, Recipe
 from turret.recipe.towers import Tower, TwoTower
 

@@ -12,7 +12,7 @@ from turret.evaluation.evaluate import evaluate
 from turret.pipeline.training import Outcome, train
 from turret.pipeline.validation import validation_of
 from turret.recipe.data import Data, Split
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.recipe import Evaluation, Recipe
 from turret.recipe.stopping import EarlyStopping

@@ -164,7 +164,7 @@ def test_a_given_feature_counts_more_than_the_table() -> None:
     bundle = by_country()
     hits = Recommender(bundle).recommend({"user": ["3", "3"], "country": ["se", None]}, 7)
     users, countries = bundle.arrays["tables/query/user"], bundle.arrays["tables/query/country"]
-    row = 1 + bundle.query_encoder.state()["user"].to_list().index("3")
+    row = 1 + bundle.query_encoder.vocabularies["query/user"].ids.to_list().index("3")
     assert hits.ids[0].tolist() == expected(bundle, users[row] + countries[2], 7)
     assert hits.ids[1].tolist() == expected(bundle, users[row], 7)
 

@@ -21,7 +21,7 @@ def defined(history: list[np.ndarray], decay: float) -> np.ndarray:
 def test_equals_its_definition(decay: float, whole: bool):
     rng = np.random.default_rng(0)
     table = jnp.asarray(rng.normal(size=(7, 3)).astype(np.float32))
-    parameters = Parameters({"t": table}, {"query": None, "candidate": None})
+    parameters = Parameters({"t": table}, {})
     averages = start(parameters)
     step = jax.jit(follow, static_argnames="decay")
     history = []
@@ -54,13 +54,13 @@ def test_equals_its_definition(decay: float, whole: bool):
 
 
 def test_before_the_first_step_it_is_the_parameters():
-    parameters = Parameters({"t": jnp.ones((2, 2))}, {"query": None, "candidate": None})
+    parameters = Parameters({"t": jnp.ones((2, 2))}, {})
     now = averaged(start(parameters), parameters=parameters, step=jnp.int32(0), decay=0.9)
     np.testing.assert_array_equal(now.tables["t"], np.ones((2, 2)))
 
 
 def test_a_thousand_untouched_steps_are_one():
-    one: Dense = {"query": None, "candidate": None}
+    one: Dense = {}
     first, then = jnp.full((1, 1), 2.0), jnp.full((1, 1), 5.0)
     averages = start(Parameters({"t": first}, one))
     for number, old, new in ((1, first, first), (1001, first, then)):

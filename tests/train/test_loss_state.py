@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from turret.data.dataset import Dataset
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import BPR, WARP, Softmax
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train

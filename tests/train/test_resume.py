@@ -14,7 +14,7 @@ from trainings import MODEL, KillAt, Killed, dataset, train
 
 from turret.data.dataset import Dataset
 from turret.errors import CheckpointError, TrainingError, TrainingInterrupted
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.schedule import Schedule
 from turret.recipe.stopping import Checkpointing, EarlyStopping

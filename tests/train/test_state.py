@@ -8,7 +8,7 @@ import pytest
 
 from turret.data.batch import Batch
 from turret.data.dataset import Dataset
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train

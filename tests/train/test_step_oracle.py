@@ -12,7 +12,7 @@ import pytest
 from turret.data.dataset import Dataset
 from turret.model.objective import batch_loss
 from turret.model.towers import Parameters
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.schedule import Schedule
 from turret.recipe.towers import Tower, TwoTower

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from turret.data.dataset import Dataset
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.schedule import Schedule
 from turret.recipe.towers import Tower, TwoTower

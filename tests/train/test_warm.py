@@ -9,7 +9,7 @@ from trainings import MODEL, train
 
 from turret.data.dataset import Dataset
 from turret.errors import ModelError
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.stopping import WarmStart
 from turret.recipe.towers import Tower, TwoTower
@@ -43,9 +43,9 @@ def begun(result: FitResult, data: Dataset, model=MODEL, loss=None, with_state=T
 def ids(result_or_batches) -> dict[str, list[str]]:
     encoders = (result_or_batches.query_encoder, result_or_batches.candidate_encoder)
     return {
-        table: encoder.encoders[column].vocabulary.ids.to_list()
+        table: vocabulary.ids.to_list()
         for encoder in encoders
-        for column, table in encoder.tables.items()
+        for table, vocabulary in encoder.vocabularies.items()
     }
 
 

@@ -7,9 +7,10 @@ import polars as pl
 from jaxtyping import Float64, Int32
 
 from turret.data.dataset import Dataset, Interactions
-from turret.data.encoders import CategoricalEncoder, TowerEncoder
+from turret.data.encoders.categorical import CategoricalEncoder
+from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import Vocabulary
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 
 __all__ = ["World"]
@@ -96,8 +97,9 @@ def _spread(ids: pl.Series, n: int) -> pl.Series:
 
 
 def _encoder(name: str, tower: Tower, ids: pl.Series) -> TowerEncoder:
-    encoder = CategoricalEncoder(Vocabulary(ids))
-    return TowerEncoder(name, tuple(tower.features), {name: encoder})
+    (feature,) = tower.features
+    encoder = CategoricalEncoder(feature, Vocabulary(ids))
+    return TowerEncoder(name, tuple(tower.features), {feature.key: encoder})
 
 
 def _zipf(

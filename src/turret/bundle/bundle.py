@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, Int32, Int64
 from turret import toml
 from turret.bundle.parts import Judged, Trained, provenance_of
 from turret.data.dataset import Dataset
-from turret.data.encoders import TowerEncoder
+from turret.data.encoders.tower import TowerEncoder
 from turret.errors import BundleError
 from turret.index import registry
 from turret.index.base import Index
@@ -210,10 +210,8 @@ class Bundle:
             ("query", self.query_encoder),
             ("candidate", self.candidate_encoder),
         ):
-            state = encoder.state()
-            for number, column in enumerate(encoder.columns):
-                table = state[column].rename("id").to_frame()
-                bundle_files.write_table(directory / _encoder_file(tower, number), table)
+            for number, state in enumerate(encoder.states()):
+                bundle_files.write_table(directory / _encoder_file(tower, number), state)
         bundle_files.write_tensors(directory / "parameters.safetensors", self.arrays)
         if self.optimizer is not None:
             bundle_files.write_tensors(directory / _OPTIMIZER, self.optimizer)
@@ -274,7 +272,7 @@ class Bundle:
     def _read(cls, directory: Path) -> "Bundle":
         sealed.verify(directory, FORMAT, required=_REQUIRED)
         head = bundle_files.read_json(directory / "model.json", _Head)
-        columns = [feature.column for feature in head.model.query.features]
+        columns = [name for feature in head.model.query.features for name in feature.reads]
         queries = bundle_files.read_table(directory / "queries.parquet", (head.query_id, *columns))
         candidates = bundle_files.read_table(directory / "candidates.parquet", [head.candidate_id])
         dim, q, c = head.model.embedding_dim, queries.height, candidates.height
@@ -297,7 +295,6 @@ class Bundle:
                 directory / "index", ids=ids, vectors=vectors["candidates"], columns=candidates
             )
         report, curve = directory / "report.json", directory / "index" / "curve.json"
-        optimizer = directory / _OPTIMIZER
         return cls(
             config=head.model,
             query_encoder=_read_encoder(directory, "query", head.model.query),
@@ -317,10 +314,7 @@ class Bundle:
             report=bundle_files.read_object(report) if report.exists() else None,
             provenance=bundle_files.read_object(directory / "provenance.json"),
             curve=bundle_files.read_json(curve, Curve) if curve.exists() else None,
-            # Left on the disk until a training starts from it.
-            optimizer=bundle_files.read_tensors(optimizer, mapped=True)
-            if optimizer.exists()
-            else None,
+            optimizer=_read_optimizer(directory / _OPTIMIZER),
         )
 
 
@@ -383,12 +377,15 @@ def _encoder_file(tower: str, number: int) -> str:
 
 
 def _read_encoder(directory: Path, name: str, tower: Tower) -> TowerEncoder:
-    state: dict[str, pl.Series] = {}
-    for number, feature in enumerate(tower.features):
-        path = directory / _encoder_file(name, number)
-        state[feature.column] = bundle_files.read_table(path, ["id"])["id"]
+    paths = [directory / _encoder_file(name, number) for number in range(len(tower.features))]
+    states = tuple(bundle_files.read_table(path, []) for path in paths)
     with bundle_files.reading(directory / "encoders"):
-        return TowerEncoder.from_state(name, tuple(tower.features), state=state)
+        return TowerEncoder.restored(name, tuple(tower.features), states=states)
+
+
+def _read_optimizer(path: Path) -> dict[str, np.ndarray] | None:
+    # Left on the disk until a training starts from it.
+    return bundle_files.read_tensors(path, mapped=True) if path.exists() else None
 
 
 def _read_recipe(path: Path) -> Recipe | None:

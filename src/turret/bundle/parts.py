@@ -15,7 +15,7 @@ import polars as pl
 from jaxtyping import Bool, Float32
 
 from turret.data.dataset import Dataset
-from turret.data.encoders import TowerEncoder
+from turret.data.encoders.tower import TowerEncoder
 from turret.recipe.recipe import Recipe
 from turret.recipe.towers import TwoTower
 

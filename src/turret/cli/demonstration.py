@@ -83,7 +83,7 @@ def _synthetic() -> "Data":
 
 def _reading(source: str, recipe: "Recipe") -> "Recipe":
     """Return the recipe with its data, and its columns, replaced by those of a source."""
-    from turret.recipe.features import Categorical
+    from turret.recipe.features.categorical import Categorical
     from turret.recipe.towers import Tower
 
     replace = msgspec.structs.replace

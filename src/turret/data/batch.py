@@ -16,9 +16,9 @@ class Batch(NamedTuple):
     A column is a candidate that pairs compete with. What only some losses need is None for others.
 
     Attributes:
-        query: For each query feature its encoded values, one a distinct query, as rows of the
-            sub-table.
-        candidate: For each candidate feature likewise, one a column.
+        query: For each query feature its encoded parts by `FEATURE/PART`, an entry a distinct
+            query; rows of embedding tables are rows of the sub-tables.
+        candidate: For each candidate feature likewise, an entry a column.
         table_rows: For each embedding table the rows that the batch touches; padding points one
             past the table's end. None stands for the whole table.
         pair_query: For each pair the position of its query, shape `[P]`.
@@ -37,8 +37,8 @@ class Batch(NamedTuple):
         catalogue_size: How many candidates negatives are sampled from, shape `[]`.
     """
 
-    query: dict[str, Shaped[np.ndarray, " q"]]
-    candidate: dict[str, Shaped[np.ndarray, " c"]]
+    query: dict[str, Shaped[np.ndarray, "q ..."]]
+    candidate: dict[str, Shaped[np.ndarray, "c ..."]]
     table_rows: dict[str, Shaped[np.ndarray, " m"] | None]
     pair_query: Shaped[np.ndarray, " p"]
     pair_candidate: Shaped[np.ndarray, " p"]

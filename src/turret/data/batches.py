@@ -5,7 +5,6 @@ the encoded features are re-indexed to sub-tables: the rows of each embedding ta
 touches. A step's cost therefore depends on the batch and not on the number of rows.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -17,15 +16,13 @@ from turret.data.batch import Batch, pad
 from turret.data.columns import Columns, ColumnSet
 from turret.data.dataset import Dataset
 from turret.data.distinct import Distinct
-from turret.data.encoders import TowerEncoder
+from turret.data.encoders.tower import Encoded, TowerEncoder
 from turret.data.subtables import SubTables
 from turret.errors import DataError
 from turret.padding import padded_size
 from turret.recipe.loss import Loss, Softmax
 
 __all__ = ["Batches"]
-
-Encoded = Mapping[str, Int32[np.ndarray, " n"]]
 
 
 class _Pairs(NamedTuple):
@@ -228,9 +225,10 @@ class Batches:
         whole: set[str] = set()
         if self.loss.candidates == "all":
             rows, numbers = self._columns.all_rows, self.candidate_encoder.num_rows
-            for column, table in self.candidate_encoder.tables.items():
-                used = np.union1d([0], self._encoded_candidates[column][rows])
-                if len(used) == numbers[table]:
+            for name, table in self.candidate_encoder.lookups.items():
+                # Row 0, and -1 where there is no entry, are not asked for.
+                used = np.union1d([-1, 0], self._encoded_candidates[name][rows])
+                if len(used) == numbers[table] + 1:
                     whole.add(table)
         return SubTables(self.query_encoder, self.candidate_encoder, frozenset(whole))
 

@@ -7,19 +7,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from turret.data.encoders import TowerEncoder
+from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import Vocabulary
 
 __all__ = ["earlier_rows", "merged_encoders", "vocabularies"]
 
 
 def vocabularies(*encoders: TowerEncoder) -> dict[str, Vocabulary]:
-    """For each embedding table the vocabulary of its rows."""
-    return {
-        table: encoder.encoders[column].vocabulary
-        for encoder in encoders
-        for column, table in encoder.tables.items()
-    }
+    """For each embedding table whose rows stand for ids its vocabulary."""
+    return {table: one for encoder in encoders for table, one in encoder.vocabularies.items()}
 
 
 def merged_encoders(
@@ -42,30 +38,25 @@ def merged_encoders(
         Both encoders; rows still follow the ids as text.
 
     Example:
-        >>> from turret.recipe.features import Categorical
+        >>> from turret.recipe.features.categorical import Categorical
         >>> def encoder(tower, column, ids):
-        ...     state = {column: pl.Series(ids)}
-        ...     return TowerEncoder.from_state(tower, (Categorical(column),), state=state)
+        ...     states = (pl.DataFrame({"id": ids}),)
+        ...     return TowerEncoder.restored(tower, (Categorical(column),), states=states)
         >>> users, films = encoder("query", "user", ["u"]), encoder("candidate", "film", ["b", "d"])
         >>> before = {"candidate/film": Vocabulary(pl.Series(["a", "b"]))}
         >>> _, merged = merged_encoders(users, films, earlier=before, vanished="keep")
-        >>> merged.state()["film"].to_list()
+        >>> merged.vocabularies["candidate/film"].ids.to_list()
         ['a', 'b', 'd']
     """
-    ids: dict[str, pl.Series] = {}
-    for encoder in (query, candidate):
-        for feature in encoder.features:
-            table = encoder.tables[feature.column]
-            if table not in ids:
-                today = encoder.encoders[feature.column].vocabulary
-                kept = earlier.get(table) if vanished == "keep" else None
-                ids[table] = _merged(today, kept, max_size=feature.max_size)
-
-    def with_ids(encoder: TowerEncoder) -> TowerEncoder:
-        state = {column: ids[table] for column, table in encoder.tables.items()}
-        return TowerEncoder.from_state(encoder.name, encoder.features, state=state)
-
-    return with_ids(query), with_ids(candidate)
+    if vanished == "drop":
+        return query, candidate
+    sizes = {**_max_sizes(query), **_max_sizes(candidate)}
+    merged = {
+        table: Vocabulary(_merged(today, earlier[table], max_size=sizes[table]))
+        for table, today in vocabularies(query, candidate).items()
+        if table in earlier
+    }
+    return query.with_vocabularies(merged), candidate.with_vocabularies(merged)
 
 
 def earlier_rows(earlier: Vocabulary, today: Vocabulary) -> Int32[np.ndarray, " n"]:
@@ -79,9 +70,11 @@ def earlier_rows(earlier: Vocabulary, today: Vocabulary) -> Int32[np.ndarray, " 
     return earlier.rows(today.ids)
 
 
-def _merged(today: Vocabulary, earlier: Vocabulary | None, *, max_size: int | None) -> pl.Series:
-    if earlier is None:
-        return today.ids
+def _max_sizes(encoder: TowerEncoder) -> dict[str, int | None]:
+    return {encoder.tables[f.key]: f.max_size for f in encoder.features if f.has_table}
+
+
+def _merged(today: Vocabulary, earlier: Vocabulary, *, max_size: int | None) -> pl.Series:
     gone = earlier.ids.filter(pl.Series(today.rows(earlier.ids) == 0))
     if max_size is not None:
         gone = gone.head(max(0, max_size - len(today.ids)))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int32, Shaped
 
 from turret.data.batch import pad
 from turret.data.distinct import Distinct
-from turret.data.encoders import TowerEncoder
+from turret.data.encoders.tower import TowerEncoder
 
 __all__ = ["SubTables"]
 
@@ -30,39 +30,41 @@ class SubTables:
 
     def reindex(
         self,
-        query: Mapping[str, Int32[np.ndarray, " q"]],
-        candidate: Mapping[str, Int32[np.ndarray, " c"]],
+        query: Mapping[str, Shaped[np.ndarray, "q ..."]],
+        candidate: Mapping[str, Shaped[np.ndarray, "c ..."]],
     ) -> tuple[
-        dict[str, Int32[np.ndarray, " q"]],
-        dict[str, Int32[np.ndarray, " c"]],
+        dict[str, Shaped[np.ndarray, "q ..."]],
+        dict[str, Shaped[np.ndarray, "c ..."]],
         dict[str, Int32[np.ndarray, " m"] | None],
     ]:
         """Replace rows of whole tables by rows of sub-tables.
 
         Args:
-            query: Encoded query features, as rows of whole tables.
+            query: Encoded query features, with rows of whole tables.
             candidate: Encoded candidate features, likewise.
 
         Returns:
-            The same as rows of sub-tables, and for each table the rows that its sub-table holds,
-            padded with one past the end; None stands for the whole table.
+            The same with rows of sub-tables (-1, no entry, stays), and for each table the rows that
+            its sub-table holds, padded with one past the end; None stands for the whole table.
         """
         sides = ((dict(query), self.query_encoder), (dict(candidate), self.candidate_encoder))
-        users: dict[str, list[tuple[dict[str, Int32[np.ndarray, " n"]], str]]] = {}
+        users: dict[str, list[tuple[dict[str, Shaped[np.ndarray, "n ..."]], str]]] = {}
         for encoded, encoder in sides:
-            for column, table in encoder.tables.items():
-                users.setdefault(table, []).append((encoded, column))
+            for name, table in encoder.lookups.items():
+                users.setdefault(table, []).append((encoded, name))
         table_rows: dict[str, np.ndarray | None] = {}
         for table, places in users.items():
             if table in self.whole:
                 table_rows[table] = None
                 continue
-            used = np.concatenate([encoded[column] for encoded, column in places])
-            rows, position = self._distinct[table](used)
+            used = np.concatenate([encoded[name].ravel() for encoded, name in places])
+            there = used >= 0
+            rows, position = self._distinct[table](used[there])
+            used[there] = position
             start = 0
-            for encoded, column in places:
-                stop = start + len(encoded[column])
-                encoded[column] = position[start:stop]
+            for encoded, name in places:
+                shape, stop = encoded[name].shape, start + encoded[name].size
+                encoded[name] = used[start:stop].reshape(shape)
                 start = stop
             table_rows[table] = pad(rows, fill=self._num_rows[table])
         return sides[0][0], sides[1][0], table_rows

@@ -9,19 +9,41 @@ serves.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
-from turret.data.encoders import table_name
-from turret.model.features import embed, embedding_dims
+from turret.data.encoders.tower import TowerEncoder
+from turret.model.features.embedding import embed, embedding_dims, initial
 from turret.model.layers import MLP, l2_normalize
 from turret.recipe.towers import Tower, TwoTower
 
-__all__ = ["Dense", "Parameters", "Tables", "candidate_vectors", "initialize", "query_vectors"]
+__all__ = [
+    "Dense",
+    "Parameters",
+    "Tables",
+    "TowerDense",
+    "candidate_vectors",
+    "initialize",
+    "query_vectors",
+]
+
+
+class TowerDense(NamedTuple):
+    """The dense parameters of a tower.
+
+    Attributes:
+        features: For each feature's key its dense parameters; None where a feature has none.
+        body: The body's; None for a tower without hidden layers.
+    """
+
+    features: dict[str, eqx.Module | None]
+    body: MLP | None
+
 
 Tables = dict[str, Float[Array, "rows dim"]]
-Dense = dict[str, MLP | None]
+Dense = dict[str, TowerDense]
 
 
 class Parameters(NamedTuple):
@@ -29,8 +51,7 @@ class Parameters(NamedTuple):
 
     Attributes:
         tables: Embedding tables by name; row 0 of each is the out-of-vocabulary row.
-        dense: For "query" and "candidate" the body's parameters; None for a tower without hidden
-            layers.
+        dense: For "query" and "candidate" the dense parameters of the tower.
     """
 
     tables: Tables
@@ -41,7 +62,7 @@ def initialize(
     key: PRNGKeyArray,
     config: TwoTower,
     *,
-    num_rows: Mapping[str, int],
+    encoders: tuple[TowerEncoder, TowerEncoder],
     scale: float = 0.05,
 ) -> Parameters:
     """Draw the initial parameters.
@@ -52,13 +73,15 @@ def initialize(
     Args:
         key: Source of randomness.
         config: The two towers.
-        num_rows: Rows of each table, row 0 included.
+        encoders: The query tower's fitted encoder and the candidate tower's: they say how many rows
+            each table has, and how many numbers each feature.
         scale: Half-width of the tables' initial distribution.
 
     Returns:
         The parameters, float32.
     """
-    dims = _table_dims(config)
+    num_rows = {**encoders[0].num_rows, **encoders[1].num_rows}
+    dims = _table_dims(config, encoders)
     table_key, query_key, candidate_key = jax.random.split(key, 3)
     tables = {}
     for name, one in zip(sorted(dims), jax.random.split(table_key, len(dims)), strict=True):
@@ -66,8 +89,8 @@ def initialize(
         values = jax.random.uniform(one, shape, minval=-scale, maxval=scale)
         tables[name] = values.at[0].set(0.0)
     dense: Dense = {
-        "query": _body(query_key, config.query, config.embedding_dim),
-        "candidate": _body(candidate_key, config.candidate, config.embedding_dim),
+        "query": _dense(query_key, config.query, encoders[0], config.embedding_dim),
+        "candidate": _dense(candidate_key, config.candidate, encoders[1], config.embedding_dim),
     }
     return Parameters(tables, dense)
 
@@ -76,8 +99,8 @@ def query_vectors(
     config: TwoTower,
     *,
     tables: Mapping[str, Float[Array, "rows dim"]],
-    dense: Mapping[str, MLP | None],
-    encoded: Mapping[str, Int32[Array, " n"]],
+    dense: Mapping[str, TowerDense],
+    encoded: Mapping[str, Shaped[Array, "n ..."]],
 ) -> Float[Array, "n d"]:
     """Vectors of encoded queries, shape `[n, embedding_dim]`."""
     return _vectors("query", config.query, config.normalize, tables, dense["query"], encoded)
@@ -87,34 +110,42 @@ def candidate_vectors(
     config: TwoTower,
     *,
     tables: Mapping[str, Float[Array, "rows dim"]],
-    dense: Mapping[str, MLP | None],
-    encoded: Mapping[str, Int32[Array, " n"]],
+    dense: Mapping[str, TowerDense],
+    encoded: Mapping[str, Shaped[Array, "n ..."]],
 ) -> Float[Array, "n d"]:
     """Vectors of encoded candidates, shape `[n, embedding_dim]`."""
     tower = config.candidate
     return _vectors("candidate", tower, config.normalize, tables, dense["candidate"], encoded)
 
 
-def _vectors(name, tower, normalize, tables, body, encoded):
-    parts = [embed(name, f, tables=tables, encoded=encoded[f.column]) for f in tower.features]
+def _vectors(name, tower, normalize, tables, dense, encoded):
+    parts = [
+        embed(name, f, tables=tables, dense=dense.features[f.key], encoded=encoded)
+        for f in tower.features
+    ]
+    body = dense.body
     x = sum(parts[1:], parts[0]) if body is None else body(jnp.concatenate(parts, axis=-1))
     return l2_normalize(x) if normalize else x
 
 
-def _body(key: PRNGKeyArray, tower: Tower, embedding_dim: int) -> MLP | None:
+def _dense(
+    key: PRNGKeyArray, tower: Tower, encoder: TowerEncoder, embedding_dim: int
+) -> TowerDense:
     dims = embedding_dims(tower, embedding_dim)
+    features = {
+        name: initial(jax.random.fold_in(key, place), encoder.encoders[name], dim=dim)
+        for place, (name, dim) in enumerate(dims.items())
+    }
+    body = None
     if tower.hidden:
-        widths = (sum(dims), *tower.hidden, embedding_dim)
-        return MLP(key, widths, activation=tower.activation)
-    return None
+        widths = (sum(dims.values()), *tower.hidden, embedding_dim)
+        body = MLP(key, widths, activation=tower.activation)
+    return TowerDense(features, body)
 
 
-def _table_dims(config: TwoTower) -> dict[str, int]:
+def _table_dims(config: TwoTower, encoders: tuple[TowerEncoder, TowerEncoder]) -> dict[str, int]:
     dims: dict[str, int] = {}
-    for name, tower in (("query", config.query), ("candidate", config.candidate)):
-        for feature, dim in zip(
-            tower.features, embedding_dims(tower, config.embedding_dim), strict=True
-        ):
-            table = table_name(name, feature)
-            dims[table] = dim
+    for tower, encoder in zip((config.query, config.candidate), encoders, strict=True):
+        widths = embedding_dims(tower, config.embedding_dim)
+        dims |= {table: widths[key] for key, table in encoder.tables.items()}
     return dims

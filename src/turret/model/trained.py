@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
-from jaxtyping import Array, Bool, Float, Float32, Int32
+from jaxtyping import Array, Bool, Float, Float32, Shaped
 
-from turret.data.encoders import TowerEncoder
+from turret.data.batch import pad
+from turret.data.encoders.tower import Encoded, TowerEncoder
 from turret.errors import ModelError, QueryError
 from turret.model.towers import (
     Dense,
@@ -91,18 +92,16 @@ class TrainedModel:
         encoded = self.candidate_encoder.encode(candidates)
         return _blocks(self.config, "candidate", self.parameters, encoded)
 
-    def encoded_query_vectors(
-        self, encoded: Mapping[str, Int32[np.ndarray, " n"]]
-    ) -> Float32[np.ndarray, "n d"]:
+    def encoded_query_vectors(self, encoded: Encoded) -> Float32[np.ndarray, "n d"]:
         """Vectors of queries that `query_encoder` has encoded."""
         return _blocks(self.config, "query", self.parameters, encoded)
 
     def known_queries(self, queries: pl.DataFrame) -> Bool[np.ndarray, " n"]:
-        """Whether at least one feature of each query was met in training."""
+        """Whether training says something about at least one feature of each query."""
         return self.query_encoder.known(self.query_encoder.encode(queries))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Every parameter by a path such as "tables/query/user_id" or "dense/query/weights/0"."""
+        """Every parameter by its path, such as "dense/query/body/weights/0"."""
         return {
             _path_name(path): np.asarray(leaf)
             for path, leaf in jax.tree_util.tree_leaves_with_path(self.parameters)
@@ -123,9 +122,9 @@ class TrainedModel:
             ModelError: When an array is absent, superfluous, or of another shape than the
                 configuration asks for.
         """
-        num_rows = {**query_encoder.num_rows, **candidate_encoder.num_rows}
+        encoders = (query_encoder, candidate_encoder)
         like = eqx.filter_eval_shape(
-            lambda key: initialize(key, config, num_rows=num_rows), jax.random.key(0)
+            lambda key: initialize(key, config, encoders=encoders), jax.random.key(0)
         )
         expected = {_path_name(p): x for p, x in jax.tree_util.tree_leaves_with_path(like)}
         if expected.keys() != arrays.keys():
@@ -158,7 +157,7 @@ def _blocks(
     config: TwoTower,
     side: str,
     parameters: Parameters,
-    encoded: Mapping[str, Int32[np.ndarray, " n"]],
+    encoded: Encoded,
 ) -> Float32[np.ndarray, "n d"]:
     n = len(next(iter(encoded.values())))
     if n == 0:
@@ -168,7 +167,7 @@ def _blocks(
         block = {name: values[start : start + _BLOCK] for name, values in encoded.items()}
         size = min(_BLOCK, n - start)
         room = padded_size(size)
-        padded = {name: np.pad(values, (0, room - size)) for name, values in block.items()}
+        padded = {name: pad(values, room) for name, values in block.items()}
         vectors = _forward(config, side, parameters.tables, parameters.dense, padded)
         parts.append(np.asarray(vectors)[:size])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -180,7 +179,7 @@ def _forward(
     side: str,
     tables: Tables,
     dense: Dense,
-    encoded: dict[str, Int32[Array, " n"]],
+    encoded: dict[str, Shaped[Array, "n ..."]],
 ) -> Float[Array, "n d"]:
     tower = query_vectors if side == "query" else candidate_vectors
     return tower(config, tables=tables, dense=dense, encoded=encoded)

@@ -79,11 +79,11 @@ def require_metric(key: str, value: str) -> None:
         raise RecipeError(f"{key}: there is no such metric", got=value, fix=nearest(name, METRICS))
 
 
-def require_width(column: str, got: int, *, expected: int) -> None:
+def require_width(key: str, got: int, *, expected: int) -> None:
     """Refuse the width of a feature's embedding where it cannot be added to the others.
 
     Args:
-        column: the column of the feature.
+        key: what the feature is called.
         got: its `embedding_dim`.
         expected: the model's.
 
@@ -92,7 +92,7 @@ def require_width(column: str, got: int, *, expected: int) -> None:
     """
     if got != expected:
         raise RecipeError(
-            f"feature {column!r}: embedding_dim in a tower without hidden layers",
+            f"feature {key!r}: embedding_dim in a tower without hidden layers",
             got=got,
             expected=f"{expected}, as the model's: the embeddings are added up",
             fix="Give the tower hidden layers, or leave the feature's embedding_dim out.",
@@ -103,18 +103,24 @@ def require_agreement(lookups: Iterable[tuple[str, str, Mapping[str, object]]]) 
     """Refuse features that look up one embedding table but would make it differently.
 
     Args:
-        lookups: for each feature its table, its column, and all its keys.
+        lookups: for each feature its table, what it is called, and the keys that make the table.
 
     Raises:
         RecipeError: if two features of one table differ in a key.
     """
     makers: dict[str, tuple[str, Mapping[str, object]]] = {}
-    for table, column, keys in lookups:
-        first, others = makers.setdefault(table, (column, keys))
+    for table, feature, keys in lookups:
+        first, others = makers.setdefault(table, (feature, keys))
+        if keys.keys() != others.keys():
+            raise RecipeError(
+                f"the features {first!r} and {feature!r} share the table {table!r}, but are of "
+                "kinds that do not go together",
+                fix="Give each a table of its own.",
+            )
         for key, value in keys.items():
-            if key not in ("column", "table") and value != others[key]:
+            if value != others[key]:
                 raise RecipeError(
-                    f"the features {first!r} and {column!r} share the table {table!r}, but differ "
+                    f"the features {first!r} and {feature!r} share the table {table!r}, but differ "
                     f"in {key}",
                     got=f"{others[key]} and {value}",
                     fix=f"Give both the same {key}, or each a table of its own.",

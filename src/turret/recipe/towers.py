@@ -10,7 +10,8 @@ from turret.recipe.checks import (
     require_agreement,
     require_width,
 )
-from turret.recipe.features import Feature
+from turret.recipe.features.base import table_name
+from turret.recipe.features.feature import Feature
 
 __all__ = ["Tower", "TwoTower"]
 
@@ -28,6 +29,7 @@ class Tower(_Features, frozen=True, kw_only=True):
         activation: what follows each hidden layer.
 
     Example:
+        >>> from turret.recipe.features.categorical import Categorical
         >>> Tower([Categorical("user_id")]).hidden
         ()
     """
@@ -40,8 +42,9 @@ class Tower(_Features, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "features", tuple(self.features))
         msgspec.structs.force_setattr(self, "hidden", tuple(self.hidden))
         require(len(self.features) > 0, "tower features", [], "at least one feature")
-        columns = [feature.column for feature in self.features]
-        require(len(set(columns)) == len(columns), "tower features", columns, "each column once")
+        keys = [feature.key for feature in self.features]
+        fix = "each name once; features on one column need a `name` each"
+        require(len(set(keys)) == len(keys), "tower features", keys, fix)
         narrowest = min(self.hidden, default=1)
         require(narrowest >= 1, "tower hidden", list(self.hidden), "widths of at least 1")
 
@@ -56,6 +59,7 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         normalize: scale both vectors to length 1, so that a score is a cosine.
 
     Example:
+        >>> from turret.recipe.features.categorical import Categorical
         >>> users, films = Tower([Categorical("user_id")]), Tower([Categorical("movie_title")])
         >>> TwoTower(query=users, candidate=films).embedding_dim
         32
@@ -74,7 +78,9 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             for feature in tower.features:
                 dim = feature.embedding_dim or self.embedding_dim
                 if not tower.hidden:
-                    require_width(feature.column, dim, expected=self.embedding_dim)
-                keys: dict[str, object] = {**msgspec.structs.asdict(feature), "embedding_dim": dim}
-                lookups.append((feature.table or f"{name}/{feature.column}", feature.column, keys))
+                    require_width(feature.key, dim, expected=self.embedding_dim)
+                if feature.has_table:
+                    keys = {key: getattr(feature, key) for key in feature.rule}
+                    keys |= {"embedding_dim": dim, "learning_rate": feature.learning_rate}
+                    lookups.append((table_name(name, feature), feature.key, keys))
         require_agreement(lookups)

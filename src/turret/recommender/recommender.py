@@ -42,7 +42,7 @@ class Recommender:
         bundle: what a training gave, in memory or opened.
 
     Example:
-        >>> from turret.recipe.features import Categorical
+        >>> from turret.recipe.features.categorical import Categorical
         >>> from turret.recipe.towers import Tower, TwoTower
         >>> from turret.recipe.training import Train
         >>> from turret.train.trainer import fit

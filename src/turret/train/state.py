@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float, Int32, PRNGKeyArray
 
 from turret.data.batch import Batch
-from turret.data.encoders import TowerEncoder
+from turret.data.encoders.tower import TowerEncoder
 from turret.model.objective import batch_loss
 from turret.model.tables import gather
 from turret.model.towers import Dense, Parameters, Tables, initialize
@@ -162,8 +162,8 @@ class TrainState(eqx.Module):
         Returns:
             The state.
         """
-        num_rows = {**query_encoder.num_rows, **candidate_encoder.num_rows}
-        parameters = initialize(key, program.config, num_rows=num_rows, scale=initial_scale)
+        encoders = (query_encoder, candidate_encoder)
+        parameters = initialize(key, program.config, encoders=encoders, scale=initial_scale)
         loss = initial_loss_state(program.loss, num_candidates)
         optimizer = program.dense.transformation(rates.dense_learning_rate)
         return cls(

@@ -10,7 +10,7 @@ import optax
 
 from turret.data.batches import Batches
 from turret.data.dataset import Dataset
-from turret.data.encoders import fit_encoders
+from turret.data.encoders.fitting import fit_encoders
 from turret.errors import TrainingError
 from turret.model.trained import TrainedModel
 from turret.recipe.loss import Loss, Softmax

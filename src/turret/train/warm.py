@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32, Shaped
 
-from turret.data.encoders import TowerEncoder
+from turret.data.encoders.tower import TowerEncoder
 from turret.data.merging import earlier_rows, merged_encoders, vocabularies
 from turret.errors import ModelError
 from turret.model.trained import TrainedModel

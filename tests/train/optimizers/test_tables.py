@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from turret.model.tables import gather, scatter
-from turret.recipe.features import Categorical
+from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 from turret.train.optimizers.adagrad import Adagrad, RowwiseAdagrad
 from turret.train.optimizers.adam import Adam

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from jaxtyping import Array, Float, Int32
 
-from turret.data.encoders import table_name
 from turret.model.tables import gather, scatter
+from turret.recipe.features.base import table_name
 from turret.recipe.towers import TwoTower
 from turret.train.optimizers.base import Slots, TableOptimizer
 
@@ -36,7 +36,7 @@ def table_rates(config: TwoTower) -> dict[str, float]:
     Features that share a table agree in it, or they would be no `TwoTower`.
 
     Example:
-        >>> from turret.recipe.features import Categorical
+        >>> from turret.recipe.features.categorical import Categorical
         >>> from turret.recipe.towers import Tower
         >>> slow = Categorical("item_id", learning_rate=0.5)
         >>> table_rates(TwoTower(query=Tower([Categorical("user_id")]), candidate=Tower([slow])))
@@ -47,6 +47,7 @@ def table_rates(config: TwoTower) -> dict[str, float]:
         table_name(name, feature): feature.learning_rate
         for name, tower in towers.items()
         for feature in tower.features
+        if feature.has_table
     }
 
 

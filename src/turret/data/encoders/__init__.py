@@ -1,0 +1,1 @@
+"""Encoders: from columns of raw values to the arrays that a tower reads; one file a kind."""

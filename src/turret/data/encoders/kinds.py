@@ -1,0 +1,25 @@
+"""The encoder of each kind of feature."""
+
+import polars as pl
+
+from turret.data.encoders.base import Encoder
+from turret.data.encoders.categorical import CategoricalEncoder
+from turret.data.vocabulary import Vocabulary
+from turret.recipe.features.feature import Feature
+
+__all__ = ["ids_of", "restored", "with_vocabulary"]
+
+
+def ids_of(feature: Feature, frame: pl.DataFrame) -> pl.Series:
+    """All ids that a feature with a vocabulary finds in the rows of a table."""
+    return CategoricalEncoder.ids(feature, frame)
+
+
+def with_vocabulary(feature: Feature, vocabulary: Vocabulary) -> Encoder:
+    """The encoder of a feature with a given vocabulary."""
+    return CategoricalEncoder(feature, vocabulary)
+
+
+def restored(feature: Feature, state: pl.DataFrame) -> Encoder:
+    """The encoder whose `state()` is given."""
+    return with_vocabulary(feature, Vocabulary(state["id"]))

@@ -1,0 +1,1 @@
+"""Features on the device: from encoded columns to one vector a row."""

@@ -1,0 +1,1 @@
+"""The features of a tower: which columns it reads, and how each becomes a vector."""

@@ -1,0 +1,98 @@
+"""What features of every kind have in common."""
+
+import math
+from typing import ClassVar
+
+import msgspec
+
+from turret.recipe.checks import require
+
+__all__ = ["Described", "Tabled", "require_described", "require_tabled", "table_name"]
+
+
+class _Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    column: str
+
+
+class Described(_Column, frozen=True, kw_only=True):
+    """A feature of any kind.
+
+    Args:
+        column: the column of the query table or the candidate table that is encoded.
+        name: what the feature is called in its tower, once there; None takes the column's name.
+        embedding_dim: numbers in the feature's vector; None takes the model's.
+    """
+
+    name: str | None = None
+    embedding_dim: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What the feature is called in its tower."""
+        return self.name or self.column
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that the feature is made of."""
+        return (self.column,)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the feature looks rows of an embedding table up."""
+        return False
+
+
+class Tabled(Described, frozen=True, kw_only=True):
+    """A feature that looks rows of an embedding table up, which others may share.
+
+    Args:
+        table: the name of an embedding table that several features share; None makes one of its
+            own.
+        learning_rate: the table's rate is the training's times this; at 0 it stays as it starts.
+    """
+
+    rule: ClassVar[tuple[str, ...]] = ()
+    """Keys that say how the table is made: features that share it agree in them."""
+
+    table: str | None = None
+    learning_rate: float = 1.0
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the feature looks rows of an embedding table up."""
+        return True
+
+
+def table_name(tower: str, feature: Tabled) -> str:
+    """The embedding table that a feature looks up: its own unless the recipe names a shared one.
+
+    Example:
+        >>> from turret.recipe.features.categorical import Categorical
+        >>> table_name("query", Categorical("user_id"))
+        'query/user_id'
+    """
+    return feature.table or f"{tower}/{feature.key}"
+
+
+def require_described(feature: Described) -> None:
+    """Refuse impossible values of the keys that every feature has.
+
+    Raises:
+        RecipeError: if one is impossible.
+    """
+    require(feature.column != "", "feature column", feature.column, "the name of a column")
+    place = f"feature {feature.key!r}"
+    require(feature.name != "", f"{place}: name", feature.name, "a name, or none")
+    dim = feature.embedding_dim
+    require(dim is None or dim >= 1, f"{place}: embedding_dim", dim, "at least 1")
+
+
+def require_tabled(feature: Tabled) -> None:
+    """Refuse impossible values of the keys that every feature with a table has.
+
+    Raises:
+        RecipeError: if one is impossible.
+    """
+    require_described(feature)
+    place, rate = f"feature {feature.key!r}", feature.learning_rate
+    require(0 <= rate < math.inf, f"{place}: learning_rate", rate, "at least 0 and finite")

@@ -1,0 +1,39 @@
+"""The feature `categorical`: one value a row."""
+
+from typing import ClassVar
+
+from turret.recipe.checks import require
+from turret.recipe.features.base import Tabled, require_tabled
+
+__all__ = ["Categorical"]
+
+
+class Categorical(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="categorical"):
+    """A feature with one embedding row for each distinct value of a column.
+
+    Args:
+        column: the column of the query table or the candidate table that is encoded.
+        name: what the feature is called in its tower, once there; None takes the column's name.
+        embedding_dim: numbers in one embedding row; None takes the model's.
+        table: the name of an embedding table that several features share; None makes one of its
+            own.
+        learning_rate: the table's rate is the training's times this; at 0 it stays as it starts.
+        min_count: values seen less often in the training data share the out-of-vocabulary row.
+        max_size: keep only that many of the most frequent values; None keeps all.
+
+    Example:
+        >>> Categorical("user_id").column
+        'user_id'
+    """
+
+    rule: ClassVar[tuple[str, ...]] = ("min_count", "max_size")
+
+    min_count: int = 1
+    max_size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require_tabled(self)
+        place, size = f"feature {self.key!r}", self.max_size
+        require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
+        require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")

@@ -1,0 +1,7 @@
+"""A feature of any kind."""
+
+from turret.recipe.features.categorical import Categorical
+
+__all__ = ["Feature"]
+
+Feature = Categorical
