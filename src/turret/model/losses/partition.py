@@ -7,6 +7,8 @@ For each query q the log-sum-exp over the columns that are left to it,
 with the columns' multiplicities m_c, is computed once, however many pairs share it. A pair may add columns of its own, already summed in
 R_p; its log partition function is then log( exp U_q(p) + exp R_p ).
 
+A pair may also have its own score taken off, so that what is left is the cross-entropy.
+
 A chunk's scores suffice for its part of the loss, for the gradient of its own rows and for its
 share of the candidates' gradient. So the forward pass computes all of them, keeps no `Q x C`
 matrix, and the backward pass only scales.
@@ -41,11 +43,14 @@ class PairTerms(NamedTuple):
         query: Position of its query, shape `[P]`.
         weight: Its weight, shape `[P]`; 0 marks padding.
         own: R, the log-sum-exp over columns of its own, shape `[P]`; None when it has none.
+        candidate: Position of the column whose score is taken off, shape `[P]`; its multiplicity
+            is above 0. None takes nothing off. Not together with `own` or with cells.
     """
 
     query: Int32[Array, " p"]
     weight: Float[Array, " p"]
-    own: Float[Array, " p"] | None
+    own: Float[Array, " p"] | None = None
+    candidate: Int32[Array, " p"] | None = None
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5, 6))
@@ -59,6 +64,8 @@ def log_partition_sum(
     dtype: jnp.dtype,
 ) -> Float[Array, ""]:
     """The weighted sum of the pairs' log partition functions: `sum_p w_p log(exp U + exp R)`.
+
+    Where pairs name a column, its score s is taken off: `sum_p w_p (U - s)`.
 
     Args:
         queries: Vectors of the distinct queries; with several a query, shape `[Q, V, d]`, the
@@ -78,12 +85,11 @@ def log_partition_sum(
 
     def chunk(rows):
         start, vectors = rows
-        _, highest, partition, _ = _exponentials(
-            vectors, candidates, multiplicity, cells, start, dtype
-        )
+        scores, _ = _scores(vectors, candidates, multiplicity, cells, start, dtype)
+        _, highest, partition = _exponentials(scores, multiplicity)
         at = _in_chunk(pairs.query, start, len(vectors))
         log_partition = (jnp.log(partition) + highest)[:, 0]
-        return jnp.sum(_pair_values(log_partition, at, pairs))
+        return jnp.sum(_pair_values(log_partition, scores, at, pairs))
 
     return jnp.sum(jax.lax.map(chunk, _chunks(queries, chunk_size)))
 
@@ -95,15 +101,15 @@ def _forward(queries, candidates, multiplicity, pairs, cells, chunk_size, dtype)
     def chunk(carry, rows):
         total, d_candidates, d_own = carry
         start, vectors = rows
-        exponentials, highest, partition, winner = _exponentials(
-            vectors, candidates, multiplicity, cells, start, dtype
-        )
+        scores, winner = _scores(vectors, candidates, multiplicity, cells, start, dtype)
+        exponentials, highest, partition = _exponentials(scores, multiplicity)
         at = _in_chunk(pairs.query, start, len(vectors))
         log_partition = (jnp.log(partition) + highest)[:, 0]
-        total = total + jnp.sum(_pair_values(log_partition, at, pairs))
+        total = total + jnp.sum(_pair_values(log_partition, scores, at, pairs))
         share, own_share = _pair_shares(log_partition, at, pairs)
         weight = jnp.zeros(len(vectors), jnp.float32).at[at].add(share, mode="drop")
         factor = jnp.where(partition > 0, weight[:, None] / partition, 0.0)
+        exponentials = _without_positives(exponentials, factor[:, 0], multiplicity, at, pairs)
         # What belongs to a row or to a column is multiplied into the thin sides of the products,
         # and the candidates' gradient is carried transposed: the product `E.T @ Q` that it saves
         # runs at a third of the speed of the others.
@@ -163,18 +169,10 @@ def _counting(
     return jnp.where(multiplicity[:, None] > 0, candidates, candidates[jnp.argmax(multiplicity)])
 
 
-def _exponentials(
+def _scores(
     vectors, candidates, multiplicity, cells, start, dtype
-) -> tuple[
-    Float[Array, "chunk c"],
-    Float[Array, "chunk 1"],
-    Float[Array, "chunk 1"],
-    Bool[Array, "chunk v c"] | None,
-]:
-    """`exp(score - highest)` of a chunk, the highest scores, and the sums with multiplicity.
-
-    With several vectors a query also which of them gave each score.
-    """
+) -> tuple[Float[Array, "chunk c"], Bool[Array, "chunk v c"] | None]:
+    """The scores of a chunk, minus infinity for cells; with several vectors, which gave each."""
     scores, winner = _product(vectors.astype(dtype), candidates.T.astype(dtype)), None
     if scores.ndim == 3:
         best = jnp.argmax(scores, axis=1, keepdims=True)
@@ -185,11 +183,33 @@ def _exponentials(
         # A column that is taken out has the vector of another one, which may be left out here.
         scores = jnp.where(multiplicity > 0, scores, -jnp.inf)
         scores = scores.at[at, cells.candidate].set(-jnp.inf, mode="drop")
+    return scores, winner
+
+
+def _exponentials(
+    scores: Float[Array, "chunk c"], multiplicity: Float[Array, " c"]
+) -> tuple[Float[Array, "chunk c"], Float[Array, "chunk 1"], Float[Array, "chunk 1"]]:
+    """`exp(score - highest)`, the highest scores, and the sums of the exponentials."""
     highest = jnp.max(scores, axis=1, keepdims=True)
     # A query to which no column is left has a sum of zero, not NaN.
     highest = jnp.where(jnp.isfinite(highest), highest, 0.0)
     exponentials = jnp.exp(scores - highest)
-    return exponentials, highest, (exponentials @ multiplicity)[:, None], winner
+    return exponentials, highest, (exponentials @ multiplicity)[:, None]
+
+
+def _without_positives(
+    exponentials: Float[Array, "chunk c"],
+    factor: Float[Array, " chunk"],
+    multiplicity: Float[Array, " c"],
+    at: Int32[Array, " p"],
+    pairs: PairTerms,
+) -> Float[Array, "chunk c"]:
+    """What the pairs' own scores take off, divided by the factors of its row and its column."""
+    if pairs.candidate is None:
+        return exponentials
+    scale = factor.at[at].get(mode="clip") * multiplicity[pairs.candidate]
+    share = jnp.where(pairs.weight > 0, -pairs.weight / jnp.where(scale > 0, scale, 1.0), 0.0)
+    return exponentials.at[at, pairs.candidate].add(share, mode="drop")
 
 
 def _by_vector(
@@ -211,12 +231,17 @@ def _in_chunk(query: Int32[Array, " k"], start: Int32[Array, ""], size: int) -> 
 
 
 def _pair_values(
-    log_partition: Float[Array, " chunk"], at: Int32[Array, " p"], pairs: PairTerms
+    log_partition: Float[Array, " chunk"],
+    scores: Float[Array, "chunk c"],
+    at: Int32[Array, " p"],
+    pairs: PairTerms,
 ) -> Float[Array, " p"]:
     inside = at < len(log_partition)
     whole = log_partition.at[at].get(mode="clip")
     if pairs.own is not None:
         whole = jnp.logaddexp(whole, pairs.own)
+    if pairs.candidate is not None:
+        whole = whole - scores.at[at, pairs.candidate].get(mode="clip")
     return jnp.where(inside & (pairs.weight > 0), pairs.weight * whole, 0.0)
 
 

@@ -107,6 +107,9 @@ def softmax_loss(
         if config.logq_clip is not None:
             probability = jnp.clip(probability, *config.logq_clip)
         bias = -jnp.log(probability)
+    if _every_column_competes(config, masked):
+        total = _with_every_column(queries, candidates, bias, pairs, columns, config)
+        return total if config.reduction == "sum" else weighted_mean(total, pairs.weight)
     high, low = _rounded(queries, config), _rounded(candidates, config)
     positive = _scores(high[pairs.query], low[pairs.candidate]) + bias[pairs.candidate]
     real = pairs.weight > 0
@@ -168,6 +171,35 @@ def _join(*cells: Cells | None) -> Cells | None:
     return Cells(*(jnp.concatenate(parts) for parts in zip(*given, strict=True)))
 
 
+def _every_column_competes(config: Softmax, masked: Cells | None) -> bool:
+    """Whether the pairs of a query differ in nothing but their positive."""
+    return (
+        config.hard_negatives is None
+        and not config.remove_accidental_hits
+        and config.mask_known_positives == "none"
+        and not config.label_smoothing
+        and masked is None
+    )
+
+
+def _with_every_column(queries, candidates, bias, pairs, columns, config) -> Float[Array, ""]:
+    """The summed cross-entropies: the positives' scores are among those of the partition."""
+    multiplicity, highest = _multiplicity(columns, bias)
+    terms = PairTerms(pairs.query, pairs.weight, candidate=pairs.candidate)
+    total = log_partition_sum(
+        queries, candidates, multiplicity, terms, None, config.chunk_size, _dtype(config)
+    )
+    return total + jnp.sum(pairs.weight * (highest - bias[pairs.candidate]))
+
+
+def _multiplicity(
+    columns: Columns, bias: Float[Array, " c"]
+) -> tuple[Float[Array, " c"], Float[Array, ""]]:
+    """`n exp(b - max b)` of each column and the highest bias, so that nothing overflows."""
+    highest = jnp.max(bias)
+    return columns.entries * jnp.exp(bias - highest), highest
+
+
 def _all_columns(
     queries, candidates, bias, positive, pairs, columns, config, known, masked
 ) -> Float[Array, ""]:
@@ -190,9 +222,7 @@ def _all_columns(
     elif masked is not None:
         # A masked positive stays for its own pair.
         own = jnp.where(_marked(pairs, masked, queries, candidates), positive, -jnp.inf)
-    # The highest bias is added afterwards, so that no multiplicity overflows.
-    highest = jnp.max(bias)
-    multiplicity = columns.entries * jnp.exp(bias - highest)
+    multiplicity, highest = _multiplicity(columns, bias)
     terms = PairTerms(pairs.query, pairs.weight, own if own is None else own - highest)
     partition = log_partition_sum(
         queries, candidates, multiplicity, terms, cells, config.chunk_size, _dtype(config)
