@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         fit,
         prepare,
     )
+    from turret.train.warm import Earlier
 
     __version__: str
 
@@ -101,6 +102,7 @@ __all__ = [
     "Checkpoints",
     "DataError",
     "Dataset",
+    "Earlier",
     "EarlyStopping",
     "EvaluationError",
     "FitResult",
@@ -199,6 +201,7 @@ _HOME = {
         "fit",
         "prepare",
     ),
+    "turret.train.warm": ("Earlier",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

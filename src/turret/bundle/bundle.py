@@ -16,11 +16,11 @@ import polars as pl
 from jaxtyping import Bool, Float32, Int32, Int64
 
 from turret import toml
+from turret.bundle import reading
 from turret.bundle.parts import Judged, Trained, provenance_of
 from turret.data.dataset import Dataset
 from turret.data.encoders.tower import TowerEncoder
 from turret.errors import BundleError
-from turret.index import registry
 from turret.index.base import Index
 from turret.index.tuning import Curve
 from turret.recipe.recipe import Recipe
@@ -43,7 +43,6 @@ _REQUIRED = (
     "provenance.json",
     "index/index.json",
 )
-_OPTIMIZER = "optimizer.safetensors"
 _ATTEMPTS = 5
 
 
@@ -79,6 +78,8 @@ class Bundle:
         report: how the model was judged, as JSON values, if it was.
         provenance: what it was made with and from, as JSON values.
         curve: how the settings of the index were found, if it was tuned.
+        optimizer: the state of the training's optimizer, for a later one to go on with, if it was
+            kept; answering does not need it.
     """
 
     config: TwoTower
@@ -214,7 +215,7 @@ class Bundle:
                 bundle_files.write_table(directory / _encoder_file(tower, number), state)
         bundle_files.write_tensors(directory / "parameters.safetensors", self.arrays)
         if self.optimizer is not None:
-            bundle_files.write_tensors(directory / _OPTIMIZER, self.optimizer)
+            bundle_files.write_tensors(directory / reading.OPTIMIZER, self.optimizer)
         bundle_files.write_table(directory / "queries.parquet", self.queries)
         bundle_files.write_table(directory / "candidates.parquet", self.candidates)
         vectors = {
@@ -275,31 +276,23 @@ class Bundle:
         columns = [name for feature in head.model.query.features for name in feature.reads]
         queries = bundle_files.read_table(directory / "queries.parquet", (head.query_id, *columns))
         candidates = bundle_files.read_table(directory / "candidates.parquet", [head.candidate_id])
-        dim, q, c = head.model.embedding_dim, queries.height, candidates.height
-        vectors = bundle_files.read_tensors(
-            directory / "vectors.safetensors",
-            {
-                "candidates": ("float32", (c, dim)),
-                "queries": ("float32", (q, dim)),
-                "known_queries": ("bool", (q,)),
-            },
-            mapped=True,
+        q, c = queries.height, candidates.height
+        vectors = reading.read_vectors(
+            directory, queries=q, candidates=c, dim=head.model.embedding_dim
         )
-        seen = bundle_files.read_tensors(
-            directory / "seen.safetensors",
-            {"indptr": ("int64", (q + 1,)), "candidate_count": ("int64", (c,))},
+        seen = reading.read_seen(directory, queries=q, candidates=c)
+        index = reading.read_index(
+            directory,
+            candidates=candidates,
+            candidate_id=head.candidate_id,
+            vectors=vectors["candidates"],
         )
-        with bundle_files.reading(directory / "index"):
-            ids = candidates[head.candidate_id].to_list()
-            index = registry.load(
-                directory / "index", ids=ids, vectors=vectors["candidates"], columns=candidates
-            )
-        report, curve = directory / "report.json", directory / "index" / "curve.json"
+        arrays = bundle_files.read_tensors(directory / "parameters.safetensors")
         return cls(
             config=head.model,
             query_encoder=_read_encoder(directory, "query", head.model.query),
             candidate_encoder=_read_encoder(directory, "candidate", head.model.candidate),
-            arrays=bundle_files.read_tensors(directory / "parameters.safetensors"),
+            arrays=arrays,
             query_id=head.query_id,
             candidate_id=head.candidate_id,
             queries=queries,
@@ -310,11 +303,11 @@ class Bundle:
             seen_indptr=seen["indptr"],
             seen_rows=seen["candidate_row"],
             candidate_count=seen["candidate_count"],
-            recipe=_read_recipe(directory / "recipe.toml"),
-            report=bundle_files.read_object(report) if report.exists() else None,
+            recipe=reading.read_recipe(directory),
+            report=reading.read_report(directory),
             provenance=bundle_files.read_object(directory / "provenance.json"),
-            curve=bundle_files.read_json(curve, Curve) if curve.exists() else None,
-            optimizer=_read_optimizer(directory / _OPTIMIZER),
+            curve=reading.read_curve(directory),
+            optimizer=reading.read_optimizer(directory, parameters=arrays),
         )
 
 
@@ -381,15 +374,3 @@ def _read_encoder(directory: Path, name: str, tower: Tower) -> TowerEncoder:
     states = tuple(bundle_files.read_table(path, []) for path in paths)
     with bundle_files.reading(directory / "encoders"):
         return TowerEncoder.restored(name, tuple(tower.features), states=states)
-
-
-def _read_optimizer(path: Path) -> dict[str, np.ndarray] | None:
-    # Left on the disk until a training starts from it.
-    return bundle_files.read_tensors(path, mapped=True) if path.exists() else None
-
-
-def _read_recipe(path: Path) -> Recipe | None:
-    if not path.exists():
-        return None
-    with bundle_files.reading(path):
-        return toml.loads(path.read_bytes(), where=path.name)

@@ -27,6 +27,9 @@ from turret.train.warm import Earlier, optimizer_arrays
 
 __all__ = ["Outcome", "checkpoints_of", "train"]
 
+# What a later training takes over; a bundle's index and report may change meanwhile.
+_LEFT = ("model.json", "encoders/", "parameters.safetensors", "optimizer.safetensors")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -83,11 +86,11 @@ def train(
     """
     path = bundle.require_free(output)
     clock = _Clock()
+    earlier, came_from = (None, None) if start is None else _earlier(start)
     parts = split(sources.load(recipe.data) if dataset is None else dataset, recipe.split)
     clock.lap("load")
-    also = {"split": msgspec.to_builtins(recipe.split), "from": _digest(start)}
+    also = {"split": msgspec.to_builtins(recipe.split), "from": came_from}
     checkpoints = Checkpoints(checkpoints_of(path), also=also)
-    earlier = None if start is None else _earlier(start)
     result = _fit(recipe, parts, hooks=hooks, checkpoints=checkpoints, resume=resume, start=earlier)
     clock.lap("fit")
     vectors = result.trained.candidate_vectors(parts.train.candidates)
@@ -158,19 +161,15 @@ def _fit(
     )
 
 
-def _earlier(directory: str | os.PathLike[str]) -> Earlier:
+def _earlier(directory: str | os.PathLike[str]) -> tuple[Earlier, str]:
+    """What the training of a bundle left, and a digest of the files that hold it."""
     opened = bundle.Bundle.open(directory)
     trained = opened.trained
     assert isinstance(trained, TrainedModel)
-    return Earlier(trained, opened.optimizer)
-
-
-def _digest(directory: str | os.PathLike[str] | None) -> str | None:
-    """Tell one bundle from another: a manifest names the content of every file."""
-    if directory is None:
-        return None
-    manifest = Path(directory) / sealed.MANIFEST
-    return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.exists() else None
+    files = sealed.read_manifest(Path(directory), bundle.FORMAT).files
+    used = sorted((name, one.sha256) for name, one in files.items() if name.startswith(_LEFT))
+    digest = hashlib.sha256(msgspec.json.encode(used)).hexdigest()
+    return Earlier(trained, opened.optimizer), digest
 
 
 class _Clock:

@@ -21,7 +21,7 @@ from turret.train.hooks import EpochReport, Hook
 from turret.train.loop import Loop, Plan, Validate
 from turret.train.schedules import Rates
 from turret.train.state import Program, TrainState
-from turret.train.warm import Earlier
+from turret.train.warm import Earlier, optimizer_arrays
 
 __all__ = ["FitResult", "fit", "prepare"]
 
@@ -48,6 +48,10 @@ class FitResult:
     state: TrainState = field(repr=False)
     resumed_at: int = 0
     notes: tuple[str, ...] = ()
+
+    def earlier(self) -> Earlier:
+        """What a later training starts from: the model and the state of its optimizer."""
+        return Earlier(self.trained, optimizer_arrays(self.state))
 
 
 def prepare(
