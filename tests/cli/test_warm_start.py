@@ -42,9 +42,9 @@ def test_it_says_what_it_takes_over(turret: Turret, world: World, later: Path) -
     assert set(json.loads(done.out)) == {"bundle", "report"}
     notes = [line for line in done.err.splitlines() if line.startswith("Note: ")]
     assert notes[:3] == [
-        "Note: query/user: 30 of 40 ids are known from the earlier model, which had 40.",
-        "Note: query/country: 2 of 2 ids are known from the earlier model, which had 2.",
-        "Note: candidate/item: 30 of 30 ids are known from the earlier model, which had 30.",
+        "Note: query/user: 40 of the earlier model's 40 ids keep their rows; 10 are new.",
+        "Note: query/country: 2 of the earlier model's 2 ids keep their rows; 0 are new.",
+        "Note: candidate/item: 30 of the earlier model's 30 ids keep their rows; 0 are new.",
     ]
     assert users(world.folder / "warm") == numbered(0, 50)
 
@@ -55,7 +55,7 @@ def test_a_bundle_goes_on_in_its_own_place_day_after_day(turret: Turret, later: 
     settings = ("--set", "train.warm_start.vanished=drop", "--set", "data.files=events.csv")
     done = turret(*arguments("--from", "daily", "--output", "daily", *settings))
     assert done.code == 0, done.err
-    assert "Note: query/user: 30 of 40 ids are known" in done.err
+    assert "30 of the earlier model's 40 ids keep their rows; 10 are new." in done.err
     assert users(Path("daily")) == numbered(0, 40)
 
 
@@ -70,7 +70,7 @@ def test_a_bundle_goes_on_in_its_own_place_day_after_day(turret: Turret, later: 
         ),
         (
             ("--from", "runs/small", "--set", "model.query.hidden=[8]"),
-            ["dense/query", "got 'none', expected float32[8", "or train from nothing."],
+            ["dense/query", "got 'none', expected float32[16, 8]", "or train from nothing."],
         ),
     ],
     ids=["nothing", "another directory", "width", "layers"],

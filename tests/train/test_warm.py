@@ -102,8 +102,8 @@ def test_what_was_taken_over_is_told(yesterday):
     loss = Softmax(learn_temperature=True)
     result = fit(days(20, 80), DEEP, loss=loss, train=train(epochs=1), start=start)
     assert result.notes == (
-        "query/user: 60 of 80 ids are known from the earlier model, which had 60.",
-        "candidate/item: 60 of 80 ids are known from the earlier model, which had 60.",
+        "query/user: 60 of the earlier model's 60 ids keep their rows; 20 are new.",
+        "candidate/item: 60 of the earlier model's 60 ids keep their rows; 20 are new.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +15,7 @@ from turret.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
     from turret.data.dataset import Dataset
+    from turret.pipeline.training import Outcome
 
 __all__ = ["add_commands", "data", "demo", "train"]
 
@@ -178,22 +180,32 @@ def train(
     if settings:
         chosen = toml.override(chosen, changes(settings))
     target = output or Path("runs") / Path(recipe).stem
-    given = [recipe, "--output", str(target), *(f"--set={one}" for one in settings or ())]
-    given += [] if start is None else ["--from", str(start)]
-    given += [] if tensorboard is None else ["--tensorboard", str(tensorboard)]
-    again = f"{command_name()} train {shlex.join([*given, '--resume'])}"
     try:
         outcome = train_with_progress(
             chosen, target, resume=resume, start=start, tensorboard=tensorboard
         )
     except TrainingInterrupted as stop:
-        say(f"{stop} Go on with: {again}")
+        options = {"--output": target, "--from": start, "--tensorboard": tensorboard}
+        say(f"{stop} Go on with: {_again(recipe, options, settings or ())}")
         raise typer.Exit(stop.exit_code) from stop
+    _tell(outcome, as_json=as_json)
+
+
+def _tell(outcome: "Outcome", *, as_json: bool) -> None:
     for note in (*outcome.split.train.notes, *outcome.split.notes):
         say(f"Note: {note}")
     if as_json:
         json_value({"bundle": str(outcome.bundle), "report": outcome.report.to_dict()})
-    else:
-        typer.echo(outcome.report.to_table())
-        say(f"Bundle: {nearby(outcome.bundle)}")
-        say(f"Steps and epochs: {nearby(metrics_path(target))}")
+        return
+    typer.echo(outcome.report.to_table())
+    say(f"Bundle: {nearby(outcome.bundle)}")
+    say(f"Steps and epochs: {nearby(metrics_path(outcome.bundle))}")
+
+
+def _again(recipe: str, options: Mapping[str, Path | None], settings: Sequence[str]) -> str:
+    """Return the command that resumes a training."""
+    given = [recipe]
+    for name, path in options.items():
+        given += [] if path is None else [name, str(path)]
+    given += [f"--set={one}" for one in settings]
+    return f"{command_name()} train {shlex.join([*given, '--resume'])}"

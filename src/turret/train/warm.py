@@ -84,8 +84,8 @@ class Earlier:
             return jnp.array(given[name])
 
         told = tuple(
-            f"{name}: {np.count_nonzero(found):,} of {len(found):,} ids are known from the earlier"
-            f" model, which had {len(known[name].ids):,}."
+            f"{name}: {np.count_nonzero(found):,} of the earlier model's {len(known[name].ids):,}"
+            f" ids keep their rows; {np.count_nonzero(found == 0):,} are new."
             for name, found in rows.items()
         )
         return jax.tree_util.tree_map_with_path(value, fresh), (*told, *notes)
