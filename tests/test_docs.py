@@ -1,5 +1,6 @@
 """The pages say what the code does: each key, command and option; the README's code runs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def test_every_key_of_the_recipe_stands_with_its_default(struct: type[msgspec.St
         if isinstance(default, tuple):
             default = list(default)
         if isinstance(default, str | int | float | list):
-            text = str(default).lower().replace("1e-07", "1e-7")
+            shown = json.dumps(default) if isinstance(default, list) else str(default).lower()
+            text = shown.replace("1e-07", "1e-7")
             assert any(f"| `{text}` |" in line for line in lines), f"{struct.__name__}.{row} {text}"
 
 

@@ -11,7 +11,7 @@ import pytest
 from turret.data.dataset import Dataset
 from turret.data.movielens import movielens
 from turret.data.splits import Split, split
-from turret.evaluation.baselines import fit_baseline
+from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.loss import test_loss as loss_on_test
 from turret.evaluation.measure import measure, measure_baseline
 from turret.recipe.recipe import Recipe
@@ -62,7 +62,7 @@ def test_the_tutorial_gives_the_reference_numbers(dataset, seed):
 def test_the_recommended_recipe_beats_popularity(dataset, seed):
     parts, result = trained(builtin("movielens"), dataset, seed=seed)
     ks = (1, 5, 10, 20, 50, 100)
-    popularity, _ = fit_baseline("popularity", parts.train)
+    popularity = Popularity.fit(parts.train)
     rival = measure_baseline(popularity, parts.test, train=parts.train, ks=ks)
     own = measure(result.trained, parts.test, train=parts.train, ks=ks)
     assert own.seen_excluded is not None and rival.seen_excluded is not None

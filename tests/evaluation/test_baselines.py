@@ -1,12 +1,58 @@
-"""Baselines, whose scores are known."""
+"""Baselines, against known scores and against slow oracles of their formulas."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from evaluation.planted import TEST, TRAIN
+from evaluation.planted import TEST, TRAIN, dataset
 
-from turret.errors import EvaluationError
-from turret.evaluation.baselines import BASELINES, BaselineScores, Popularity, fit_baseline
+from turret.data.dataset import Dataset
+from turret.errors import EvaluationError, RecipeError
+from turret.evaluation.baselines.base import BaselineScores
+from turret.evaluation.baselines.fitting import fit_baseline
+from turret.evaluation.baselines.met import met_matrix
+from turret.evaluation.baselines.popularity import Popularity
+from turret.evaluation.evaluate import evaluate
 from turret.evaluation.measure import measure_baseline
+from turret.recipe import baselines as recipe
+from turret.recipe.baselines import KINDS, resolve_baselines
+
+ALL = np.arange(60, dtype=np.int32)
+
+
+@pytest.fixture(scope="module")
+def train() -> Dataset:
+    """60 queries, 40 candidates, of which the last met nobody; some events happened twice."""
+    rng = np.random.default_rng(0)
+    query = rng.integers(0, 60, 600)
+    candidate = np.minimum(rng.geometric(0.08, 600) - 1, 38)
+    frame = {"user": np.append(query, ALL), "item": np.append(candidate, ALL % 39)}
+    table = {"item": [f"{number:02}" for number in range(40)]}
+    names = [f"{number:02}" for number in frame["item"]]
+    events = {"user": [f"{number:02}" for number in frame["user"]], "item": names}
+    return Dataset.from_frames(events, query_id="user", candidate_id="item", candidates=table)
+
+
+def met(train: Dataset) -> np.ndarray:
+    x = np.zeros((train.num_queries, train.num_candidates))
+    x[train.interactions.query_row, train.interactions.candidate_row] = 1
+    return x
+
+
+def scores(config: recipe.Baseline, train: Dataset) -> np.ndarray:
+    fitted, seconds = fit_baseline(config, train)
+    assert seconds >= 0
+    return fitted.scores(ALL)
+
+
+def largest(links: np.ndarray, number: int) -> np.ndarray:
+    """The largest entries of each row, the first of equal ones, by sorting."""
+    kept = np.zeros_like(links)
+    for row, values in enumerate(links):
+        order = np.argsort(-values, kind="stable")[:number]
+        kept[row, order] = values[order]
+    return kept
 
 
 def test_popularity_ranks_by_training_events_and_then_by_row() -> None:
@@ -22,24 +68,176 @@ def test_popularity_ranks_by_training_events_and_then_by_row() -> None:
     assert found.seen_excluded.figures["top_k_accuracy@3"] == 3 / 4
 
 
+def test_popularity_of_the_last_days() -> None:
+    day = 86_400.0
+    events = {
+        "user": ["a", "a", "b", "b", "c"],
+        "item": ["x", "x", "y", "z", "z"],
+        "time": [0.0, 1 * day, 5 * day, 6 * day, 7 * day],
+    }
+    timed = Dataset.from_frames(events, query_id="user", candidate_id="item", timestamp="time")
+    for days, want in ((2.0, [0, 1, 2]), (1.0, [0, 0, 2]), (7.0, [2, 1, 2]), (0.5, [0, 0, 1])):
+        found = Popularity.fit(timed, days=days).scores(np.array([0], np.int32))
+        assert found.tolist() == [want]
+    with pytest.raises(EvaluationError, match="needs times"):
+        Popularity.fit(TRAIN, days=1.0)
+
+
+def test_chance_is_the_same_whenever_it_is_asked(train: Dataset) -> None:
+    chance, _ = fit_baseline(recipe.Random(seed=3), train)
+    whole = chance.scores(ALL)
+    assert (chance.scores(ALL[[7, 2]]) == whole[[7, 2]]).all()
+    assert len(np.unique(whole)) > 0.99 * whole.size
+    assert abs(whole.mean() - 0.5) < 0.03
+    assert (scores(recipe.Random(seed=4), train) != whole).mean() > 0.99
+
+
+@pytest.mark.parametrize(("neighbours", "shrink"), [(100, 0.0), (5, 10.0), (1, 1.0)])
+def test_item_knn_is_a_cosine_of_columns(train: Dataset, neighbours: int, shrink: float) -> None:
+    x = met(train)
+    norms = np.linalg.norm(x, axis=0)
+    links = (x.T @ x) / np.maximum(np.outer(norms, norms) + shrink, 1e-12)
+    np.fill_diagonal(links, 0)
+    want = x @ largest(links, neighbours).T
+    found = scores(recipe.ItemKNN(neighbours=neighbours, shrink=shrink), train)
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["tfidf", "bm25"])
+def test_item_knn_with_weights(train: Dataset, weighting) -> None:
+    x = met(train)
+    rarity = np.log((1 + x.shape[1]) / (1 + x.sum(axis=1)))[:, None]
+    weighted = x * rarity
+    if weighting == "bm25":
+        length = x.sum(axis=0) / x.sum(axis=0).mean()
+        weighted = rarity * x * 2.2 / (x + 1.2 * (1 - 0.75 + 0.75 * length))
+    norms = np.linalg.norm(weighted, axis=0)
+    links = (weighted.T @ weighted) / (np.outer(norms, norms) + 2.0)
+    np.fill_diagonal(links, 0)
+    found = scores(recipe.ItemKNN(weighting=weighting, shrink=2.0), train)
+    np.testing.assert_allclose(found, x @ links.T, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("neighbours", [100, 4])
+def test_rp3beta_walks_three_steps(train: Dataset, neighbours: int) -> None:
+    x = met(train)
+    degree, popularity = x.sum(axis=1, keepdims=True), x.sum(axis=0)
+    to_candidate = (x / degree) ** 0.8
+    to_query = (x / np.maximum(popularity, 1)).T ** 0.8
+    links = to_query @ to_candidate / np.maximum(popularity, 1) ** 0.4
+    np.fill_diagonal(links, 0)
+    found = scores(recipe.RP3Beta(alpha=0.8, beta=0.4, neighbours=neighbours), train)
+    np.testing.assert_allclose(found, x @ largest(links, neighbours), rtol=1e-5, atol=1e-7)
+
+
+def test_ease_solves_its_least_squares_problem(train: Dataset) -> None:
+    """Column j is the ridge regression of candidate j on all others."""
+    x = met(train)
+    found = scores(recipe.EASE(regularization=20.0), train)
+    for j in range(train.num_candidates):
+        others = np.delete(x, j, axis=1)
+        gram = others.T @ others + 20.0 * np.eye(others.shape[1])
+        want = others @ np.linalg.solve(gram, others.T @ x[:, j])
+        np.testing.assert_allclose(found[:, j], want, rtol=1e-4, atol=1e-6)
+
+
+def test_ease_refuses_too_many_candidates(train: Dataset) -> None:
+    with pytest.raises(EvaluationError, match="too many candidates for EASE: got 40"):
+        fit_baseline(recipe.EASE(max_candidates=39), train)
+
+
+def test_ials_ends_where_both_sides_are_solved(train: Dataset) -> None:
+    """Each query's vector solves its weighted ridge regression on the candidates' vectors."""
+    config = recipe.IALS(factors=4, regularization=2.0, alpha=6.0, iterations=300)
+    found = scores(config, train)
+    x = met(train)
+    # The rank-4 scores determine the candidates' vectors up to a linear map, which the optimum's
+    # own equations do not notice: both sides of their product are compared.
+    fitted, _ = fit_baseline(config, train)
+    queries, candidates = fitted._queries, fitted._candidates  # pyright: ignore[reportAttributeAccessIssue]
+    for row in range(0, 60, 7):
+        weight = np.where(x[row] > 0, 6.0, 1.0)
+        gram = (candidates.T * weight) @ candidates + 2.0 * np.eye(4)
+        want = np.linalg.solve(gram, candidates.T @ (weight * x[row]))
+        np.testing.assert_allclose(queries[row], want, rtol=0.02, atol=0.01)
+    np.testing.assert_allclose(found, queries @ candidates.T, rtol=1e-5, atol=1e-6)
+
+
+def test_without_its_library_a_baseline_is_left_out_with_a_sentence() -> None:
+    code = (
+        "import sys; sys.modules['implicit'] = None\n"
+        "from evaluation.planted import TEST, TRAIN, Planted\n"
+        "from turret.evaluation.evaluate import evaluate\n"
+        "found = evaluate(Planted(), (TRAIN, TEST), ks=(1,), bootstrap=0,"
+        " baselines=('ials', 'random'))\n"
+        "print(sorted(found.baselines), found.warnings[-1])\n"
+    )
+    path = [str(place) for place in sys.path if place]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": ":".join(path)},
+    )
+    assert done.stdout.startswith(
+        "['random'] The baseline ials was left out: implicit is not installed."
+    )
+
+
+def test_the_report_leaves_out_what_cannot_be_fitted() -> None:
+    from evaluation.planted import Planted
+
+    given = ("popularity", recipe.Popularity(days=3), recipe.EASE(name="small", max_candidates=2))
+    report = evaluate(Planted(), (TRAIN, TEST), ks=(1,), bootstrap=0, baselines=given)
+    assert list(report.baselines) == ["popularity"]
+    left_out = [one for one in report.warnings if "left out" in one]
+    assert [one.split(":")[0] for one in left_out] == [
+        "The baseline popularity_3d was left out",
+        "The baseline small was left out",
+    ]
+
+
 def test_a_block_of_a_baseline_is_padded() -> None:
-    scores = BaselineScores(Popularity.fit(TRAIN), np.array([0, 1, 3], np.int32))
-    assert (scores.num_queries, scores.num_candidates) == (3, 6)
-    block = scores.block(slice(1, 3), rows=4, columns=8)
-    assert block.shape == (4, 8)
-    assert block[:2, :6].tolist() == [[3, 2, 1, 1, 0, 0]] * 2
-    assert not block[2:].any() and not block[:, 6:].any()
+    block = BaselineScores(Popularity.fit(TRAIN), np.array([0, 1, 3], np.int32))
+    assert (block.num_queries, block.num_candidates) == (3, 6)
+    found = block.block(slice(1, 3), rows=4, columns=8)
+    assert found.shape == (4, 8)
+    assert found[:2, :6].tolist() == [[3, 2, 1, 1, 0, 0]] * 2
+    assert not found[2:].any() and not found[:, 6:].any()
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_every_baseline_scores_every_candidate(name: str) -> None:
-    fitted, seconds = fit_baseline(name, TRAIN)
-    assert seconds >= 0
-    scores = fitted.scores(np.array([2, 0], np.int32))
-    assert scores.shape == (2, fitted.num_candidates) == (2, 6)
-    assert np.isfinite(scores).all()
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_baseline_scores_every_candidate_whatever_the_order_of_events(
+    train: Dataset, kind: str
+) -> None:
+    fitted, _ = fit_baseline(KINDS[kind](), train)
+    found = fitted.scores(ALL[[2, 0]])
+    assert found.shape == (2, fitted.num_candidates) == (2, 40)
+    assert found.dtype == np.float32 and np.isfinite(found).all()
+    order = np.random.default_rng(1).permutation(len(train.interactions))
+    shuffled = train.with_interactions(train.interactions.take(order))
+    again, _ = fit_baseline(KINDS[kind](), shuffled)
+    assert (again.scores(ALL[[2, 0]]) == found).all()
 
 
-def test_an_unknown_baseline() -> None:
-    with pytest.raises(EvaluationError, match="no such baseline: got 'x'. Known are: popularity"):
-        fit_baseline("x", TRAIN)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"ials", "random"}))
+def test_one_event_is_enough(kind: str) -> None:
+    fitted, _ = fit_baseline(KINDS[kind](), dataset([(0, 1)]))
+    assert np.isfinite(fitted.scores(np.array([0, 1], np.int32))).all()
+
+
+def test_who_met_what_counts_once(train: Dataset) -> None:
+    assert (met_matrix(train).toarray() == met(train)).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("easy",), "no such baseline: got 'easy'. Did you mean 'ease'"),
+        (("ease", recipe.EASE(regularization=5.0)), "same name: got 'ease'"),
+    ],
+)
+def test_what_cannot_be_asked_for(given, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        resolve_baselines(given)

@@ -15,7 +15,7 @@ from turret.data.dataset import Dataset
 from turret.data.encoders.fitting import fit_encoders
 from turret.data.splits import Split, random_split
 from turret.data.synthetic import SyntheticWorld, synthetic
-from turret.errors import EvaluationError
+from turret.errors import EvaluationError, RecipeError
 from turret.evaluation import loss as loss_of
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report, TrainFigures
@@ -219,7 +219,7 @@ def test_the_loss_needs_a_trained_model() -> None:
 
 
 def test_an_unknown_baseline() -> None:
-    with pytest.raises(EvaluationError, match="no such baseline: got 'popular'. Did you mean"):
+    with pytest.raises(RecipeError, match="no such baseline: got 'popular'. Did you mean"):
         evaluate(Planted(), (TRAIN, TEST), ks=(1,), baselines=("popular",))
 
 

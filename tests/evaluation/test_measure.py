@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from evaluation.planted import EXCLUDED, INCLUDED, QUERIES, TEST, TRAIN, Planted, dataset
 
-from turret.evaluation.baselines import Popularity
+from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.measure import View, measure, views
 from turret.evaluation.ranking import Ranks
 from turret.evaluation.truth import Truth

@@ -7,8 +7,9 @@ import numpy as np
 
 from turret.data.dataset import Dataset
 from turret.data.splits import Split
-from turret.errors import EvaluationError
-from turret.evaluation.baselines import Popularity, fit_baseline
+from turret.errors import EvaluationError, MissingPartError
+from turret.evaluation.baselines.fitting import fit_baseline
+from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.bootstrap import intervals
 from turret.evaluation.cautions import about_data, about_fallbacks, about_figures
 from turret.evaluation.loss import test_loss
@@ -19,6 +20,7 @@ from turret.evaluation.report import BaselineFigures, Figures, Intervals, Report
 from turret.evaluation.retrieved import Searchable, measure_index
 from turret.evaluation.truth import Truth
 from turret.model.trained import TrainedModel
+from turret.recipe.baselines import Baseline, resolve_baselines
 from turret.recipe.loss import Loss
 
 __all__ = ["evaluate"]
@@ -32,7 +34,7 @@ def evaluate(
     loss: Loss | None = None,
     batch_size: int = 4096,
     bootstrap: int = 1000,
-    baselines: Sequence[str] = ("popularity",),
+    baselines: Sequence[str | Baseline] = ("popularity",),
     train_queries: int = 10_000,
     index: Searchable | None = None,
     score_based: bool = False,
@@ -55,7 +57,9 @@ def evaluate(
         batch_size: pairs in a batch of that loss.
         bootstrap: resamples for the intervals of the model's figures; 0 leaves them out. Above
             10,000 queries a formula replaces the resamples.
-        baselines: names of `turret.evaluation.baselines.BASELINES`, fitted on the training data.
+        baselines: kinds, such as "ease", or baselines of `turret.recipe.baselines` with their
+            settings; fitted on the training data. One that cannot be fitted is left out, with a
+            warning that says why.
         train_queries: how many queries, drawn at random where there are more, to take the figures
             on training pairs of; 0 leaves them out.
         index: judge the ids this index answers instead of the model's full ranking.
@@ -67,8 +71,9 @@ def evaluate(
         The report.
 
     Raises:
-        EvaluationError: if a score is not finite, the parts are over different tables, a baseline
-            does not exist, or a score-based evaluation is asked of an index that is not exact.
+        EvaluationError: if a score is not finite, the parts are over different tables, or a
+            score-based evaluation is asked of an index that is not exact.
+        RecipeError: if a baseline does not exist.
     """
     train, test = (split.train, split.test) if isinstance(split, Split) else split
     _check(train, test, index=index, score_based=score_based)
@@ -81,7 +86,7 @@ def evaluate(
     seconds = time.perf_counter() - start
     figures = _figures(own)
     shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs
-    rivals = {name: _baseline(name, train, test, ks=lengths, ties=ties) for name in baselines}
+    rivals, left_out = _rivals(resolve_baselines(baselines), train, test, ks=lengths, ties=ties)
     return Report(
         model=figures,
         intervals=_intervals(own, resamples=bootstrap, seed=seed),
@@ -95,6 +100,7 @@ def evaluate(
             *about_data(train, test, shared=shared),
             *about_fallbacks(own.fallbacks, queries=own.seen_included.queries),
             *about_figures(figures, rivals),
+            *left_out,
         ),
         seconds=seconds,
     )
@@ -125,10 +131,23 @@ def _figures(found: Views) -> Figures:
     )
 
 
+def _rivals(
+    baselines: Sequence[Baseline], train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
+) -> tuple[dict[str, BaselineFigures], list[str]]:
+    """The figures of each baseline, and a sentence on each that could not be fitted."""
+    rivals, left_out = dict[str, BaselineFigures](), list[str]()
+    for one in baselines:
+        try:
+            rivals[one.label] = _baseline(one, train, test, ks=ks, ties=ties)
+        except (EvaluationError, MissingPartError) as error:
+            left_out.append(f"The baseline {one.label} was left out: {error}")
+    return rivals, left_out
+
+
 def _baseline(
-    name: str, train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
+    config: Baseline, train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
 ) -> BaselineFigures:
-    fitted, seconds = fit_baseline(name, train)
+    fitted, seconds = fit_baseline(config, train)
     found = _figures(measure_baseline(fitted, test, train=train, ks=ks, ties=ties))
     return BaselineFigures(
         seen_included=found.seen_included, seen_excluded=found.seen_excluded, seconds=seconds

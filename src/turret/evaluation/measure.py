@@ -10,7 +10,8 @@ import polars as pl
 from jaxtyping import Bool, Float32, Integer
 
 from turret.data.dataset import Dataset
-from turret.evaluation.baselines import Baseline, BaselineScores, Popularity
+from turret.evaluation.baselines.base import Baseline, BaselineScores
+from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.metrics import Sums, sums
 from turret.evaluation.rank_table import RankTable
 from turret.evaluation.ranking import Ranks, Ties, rank_truth

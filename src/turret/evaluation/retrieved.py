@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float32, Int64, Integer, Shaped
 
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError
-from turret.evaluation.baselines import BaselineScores, Popularity
+from turret.evaluation.baselines.base import BaselineScores
+from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.measure import Model, View, Views, queries_of_truth
 from turret.evaluation.rank_table import check_ks
 from turret.evaluation.ranking import rank_truth

@@ -69,6 +69,7 @@ def evaluate_bundle(
         loss=recipe.loss,
         batch_size=recipe.evaluation.batch_size,
         bootstrap=recipe.evaluation.bootstrap,
+        baselines=recipe.evaluation.baselines,
         train_queries=10_000 if files is None else 0,
         index=None if bundle.index.is_exact else bundle.index,
     )

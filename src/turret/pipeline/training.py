@@ -103,6 +103,7 @@ def train(
         loss=recipe.loss,
         batch_size=recipe.evaluation.batch_size,
         bootstrap=recipe.evaluation.bootstrap,
+        baselines=recipe.evaluation.baselines,
         index=None if index.is_exact else index,
     )
     clock.lap("evaluate")

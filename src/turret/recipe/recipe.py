@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from turret.errors import RecipeError
+from turret.recipe.baselines import Baseline, resolve_baselines
 from turret.recipe.checks import (
     require,
 )
@@ -28,11 +29,14 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ks: depths at which each metric is given; kept as a tuple.
         batch_size: pairs in one batch of the test loss.
         bootstrap: resamples behind each interval; 0 gives no intervals.
+        baselines: what stands beside the model: kinds such as "ease", or tables with a kind and
+            its settings; kept as a tuple.
     """
 
     ks: Sequence[int] = (1, 5, 10, 20, 50, 100)
     batch_size: int = 4096
     bootstrap: int = 1000
+    baselines: Sequence[str | Baseline] = ("popularity", "item_knn", "ease")
 
     def __post_init__(self) -> None:
         """Keep tuples and refuse impossible values."""
@@ -43,6 +47,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         require(len(set(ks)) == len(ks), "evaluation.ks", ks, "each depth once")
         require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "at least 1")
         require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")
+        msgspec.structs.force_setattr(self, "baselines", tuple(self.baselines))
+        resolve_baselines(self.baselines)
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

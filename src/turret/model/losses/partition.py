@@ -4,8 +4,9 @@ For each query q the log-sum-exp over the columns that are left to it,
 
     U_q = log sum_c m_c exp( Q_q . C_c ),
 
-with the columns' multiplicities m_c, is computed once, however many pairs share it. A pair may add columns of its own, already summed in
-R_p; its log partition function is then log( exp U_q(p) + exp R_p ).
+with the columns' multiplicities m_c, is computed once, however many pairs share it. A pair may add
+columns of its own, already summed in R_p; its log partition function is then
+log( exp U_q(p) + exp R_p ).
 
 A pair may also have its own score taken off, so that what is left is the cross-entropy.
 

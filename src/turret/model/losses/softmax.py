@@ -11,7 +11,7 @@ the same formula with every candidate as a column and n_c = 1. The options act i
 temperature, logQ, removal of accidental hits and known positives, score mask, hard negatives.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -189,7 +189,8 @@ def _with_every_column(queries, candidates, bias, pairs, columns, config) -> Flo
     total = log_partition_sum(
         queries, candidates, multiplicity, terms, None, config.chunk_size, _dtype(config)
     )
-    return total + jnp.sum(pairs.weight * (highest - bias[pairs.candidate]))
+    apart = jnp.sum(pairs.weight * (highest - bias[pairs.candidate]))
+    return cast(Array, total) + apart
 
 
 def _multiplicity(
@@ -227,7 +228,7 @@ def _all_columns(
     partition = log_partition_sum(
         queries, candidates, multiplicity, terms, cells, config.chunk_size, _dtype(config)
     )
-    return partition + highest * jnp.sum(pairs.weight)
+    return cast(Array, partition) + highest * jnp.sum(pairs.weight)
 
 
 def _hard_columns(

@@ -1,0 +1,1 @@
+"""Simple recommenders that every report shows beside the model: what it must at least beat."""

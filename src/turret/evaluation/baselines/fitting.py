@@ -1,0 +1,47 @@
+"""Fitting a baseline by its settings."""
+
+import time
+
+from turret.data.dataset import Dataset
+from turret.evaluation.baselines.base import Baseline
+from turret.evaluation.baselines.factors import fit_ials
+from turret.evaluation.baselines.linear import fit_ease, fit_item_knn, fit_rp3beta
+from turret.evaluation.baselines.popularity import Popularity, RandomOrder
+from turret.recipe import baselines as recipe
+
+__all__ = ["fit_baseline"]
+
+
+def fit_baseline(config: recipe.Baseline, train: Dataset) -> tuple[Baseline, float]:
+    """Fits a baseline and takes the time.
+
+    Args:
+        config: which baseline, and its settings.
+        train: the events to learn from.
+
+    Returns:
+        The baseline, and the seconds its fit took.
+
+    Raises:
+        EvaluationError: if the data are too large for it, or lack what it needs.
+        MissingPartError: if it needs a library that is not installed.
+    """
+    start = time.perf_counter()
+    fitted = _fit(config, train)
+    return fitted, time.perf_counter() - start
+
+
+def _fit(config: recipe.Baseline, train: Dataset) -> Baseline:
+    match config:
+        case recipe.Popularity():
+            return Popularity.fit(train, days=config.days)
+        case recipe.Random():
+            return RandomOrder(train.num_candidates, seed=config.seed)
+        case recipe.ItemKNN():
+            return fit_item_knn(train, config)
+        case recipe.RP3Beta():
+            return fit_rp3beta(train, config)
+        case recipe.EASE():
+            return fit_ease(train, config)
+        case recipe.IALS():
+            return fit_ials(train, config)

@@ -1,0 +1,113 @@
+"""Who met what: the matrix of queries and candidates that the linear baselines are made of."""
+
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int32
+from scipy import sparse
+
+from turret.data.dataset import Dataset
+
+__all__ = ["CandidateLinks", "met_matrix", "strongest"]
+
+_BLOCK = 512
+
+
+def met_matrix(train: Dataset) -> sparse.csr_array:
+    """One for each query and candidate that met in training, however often.
+
+    Args:
+        train: the training part.
+
+    Returns:
+        A sparse float32 matrix, `[num_queries, num_candidates]`.
+
+    Example:
+        >>> events = {"user_id": [1, 2, 2], "item": ["b", "b", "a"]}
+        >>> train = Dataset.from_frames(events, query_id="user_id", candidate_id="item")
+        >>> met_matrix(train).toarray().tolist()
+        [[0.0, 1.0], [1.0, 1.0]]
+    """
+    indptr, candidate_row = train.pairs_by_query()
+    ones = np.ones(len(candidate_row), np.float32)
+    shape = (train.num_queries, train.num_candidates)
+    return sparse.csr_array((ones, candidate_row, indptr), shape=shape)
+
+
+def strongest(
+    left: sparse.csr_array,
+    right: sparse.csr_array,
+    *,
+    scale: Float64[np.ndarray, " n"] | None = None,
+    shrunk: tuple[Float64[np.ndarray, " n"], float] | None = None,
+    neighbours: int,
+) -> sparse.csr_array:
+    """The largest entries in each row of a product of sparse matrices, without its diagonal.
+
+    Args:
+        left: `[n, m]`.
+        right: `[m, n]`.
+        scale: multiplied into the columns of the product.
+        shrunk: norms of rows and columns, and a number added to their products, by which entries
+            are divided.
+        neighbours: how many entries of a row are kept at most; those that are 0 never are.
+
+    Returns:
+        `[n, n]`, float32. Memory grows with n times the neighbours, not with the square of n.
+    """
+    n, _ = cast("tuple[int, int]", left.shape)
+    parts: list[sparse.csr_array] = []
+    for start in range(0, n, _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, n))
+        block = (left[rows] @ right).toarray().astype(np.float64)
+        if scale is not None:
+            block *= scale
+        if shrunk is not None:
+            norms, shrink = shrunk
+            divisor = norms[rows, None] * norms + shrink
+            block = np.divide(block, divisor, out=np.zeros_like(block), where=divisor > 0)
+        block[np.arange(len(rows)), rows] = 0.0
+        if neighbours < n:
+            cut = np.partition(block, n - neighbours, axis=1)[:, n - neighbours, None]
+            # Ties at the cut stay in the order of rows, up to the number.
+            above = block > cut
+            room = neighbours - above.sum(axis=1, keepdims=True)
+            tied = (block == cut) & (np.cumsum(block == cut, axis=1) <= room)
+            block = np.where(above | tied, block, 0.0)
+        parts.append(sparse.csr_array(block.astype(np.float32)))
+    return sparse.csr_array(sparse.vstack(parts)) if parts else sparse.csr_array((0, 0))
+
+
+class CandidateLinks:
+    """Scores that are sums over the candidates a query met: `scores = met @ links`.
+
+    Args:
+        met: who met what, `[queries, candidates]`.
+        links: from each candidate to each, `[candidates, candidates]`, sparse or dense.
+
+    Example:
+        >>> met = sparse.csr_array(np.array([[1, 0], [1, 1]], np.float32))
+        >>> links = np.array([[0, 2], [3, 0]], np.float32)
+        >>> CandidateLinks(met, links).scores(np.array([1], np.int32)).tolist()
+        [[3.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        met: sparse.csr_array,
+        links: sparse.csr_array | Float32[np.ndarray, "candidates candidates"],
+    ) -> None:
+        """Keep both."""
+        self._met = met
+        self._links = links
+
+    @property
+    def num_candidates(self) -> int:
+        """The number of candidates it scores."""
+        return cast("tuple[int, int]", self._met.shape)[1]
+
+    def scores(self, query_row: Int32[np.ndarray, " n"]) -> Float32[np.ndarray, "n candidates"]:
+        """The sums; see `Baseline.scores`."""
+        found = self._met[query_row] @ self._links
+        dense = found.toarray() if sparse.issparse(found) else found
+        return np.asarray(dense, np.float32)
