@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 from turret.data.encoders.tower import TowerEncoder
 from turret.model.features.embedding import embed, embedding_dims, initial
 from turret.model.layers import MLP, l2_normalize
+from turret.model.tables import initial_table
 from turret.recipe.towers import Tower, TwoTower
 
 __all__ = [
@@ -85,9 +86,7 @@ def initialize(
     table_key, query_key, candidate_key = jax.random.split(key, 3)
     tables = {}
     for name, one in zip(sorted(dims), jax.random.split(table_key, len(dims)), strict=True):
-        shape = (num_rows[name], dims[name])
-        values = jax.random.uniform(one, shape, minval=-scale, maxval=scale)
-        tables[name] = values.at[0].set(0.0)
+        tables[name] = initial_table(one, (num_rows[name], dims[name]), scale=scale)
     dense: Dense = {
         "query": _dense(query_key, config.query, encoders[0], config.embedding_dim),
         "candidate": _dense(candidate_key, config.candidate, encoders[1], config.embedding_dim),
