@@ -43,9 +43,7 @@ class Ours:
     def __init__(self, parts: Split):
         self.parts = parts
         train = RECIPE.train
-        self.batches, self.state = prepare(
-            parts.train, RECIPE.model, loss=RECIPE.loss, train=train
-        )
+        self.batches, self.state = prepare(parts.train, RECIPE.model, loss=RECIPE.loss, train=train)
         self.encoders = self.batches.query_encoder, self.batches.candidate_encoder
         self.taken = 0
         self.recommender: Recommender | None = None

@@ -27,6 +27,7 @@ def broken(world: World) -> Path:
         "feature": RECIPE.replace('column = "country"', 'column = "county"'),
         "no-test": RECIPE + "[split]\ntest_fraction = 1e-9\n",
         "text": "hello",
+        "missing": RECIPE.replace("events.csv", "missing.csv"),
     }
     for name, text in recipes.items():
         (folder / f"{name}.toml").write_text(text)
@@ -63,6 +64,11 @@ def broken(world: World) -> Path:
             ("train", "small.toml", "--set", "split.test_fraction=0.0"),
             USAGE,
             ["split.test_fraction: got 0.0, expected above 0"],
+        ),
+        (
+            ("train", "missing.toml", "--set", "train.dense_optimizer=adamww"),
+            USAGE,
+            ["train.dense_optimizer: got 'adamww'", "Did you mean 'adamw'?"],
         ),
         (("train", "small.toml", "--output", "."), FAILED, ["is not a bundle", "not overwritten"]),
         (("train", "small.toml", "--bogus"), USAGE, ["--bogus", "See 'turret train --help'."]),

@@ -22,6 +22,7 @@ from turret.recipe.recipe import Recipe
 from turret.storage import sealed
 from turret.train.checkpoint import Checkpoints
 from turret.train.hooks import Hook
+from turret.train.state import Program
 from turret.train.trainer import FitResult, fit
 from turret.train.warm import Earlier, optimizer_arrays
 
@@ -76,6 +77,7 @@ def train(
         The bundle's path, the report, and what led to them.
 
     Raises:
+        RecipeError: optax has no optimizer of the name or with the options of the recipe.
         DataError: the data cannot be read.
         SplitError: a part would be empty.
         TrainingError: a loss is not finite.
@@ -85,6 +87,8 @@ def train(
         BundleError: `output` is there and is not a bundle, or `start` is none.
     """
     path = bundle.require_free(output)
+    # An optimizer that optax does not know is refused now, not when the data are loaded.
+    Program.of(recipe.model, recipe.loss, recipe.train)
     clock = _Clock()
     earlier, came_from = (None, None) if start is None else _earlier(start)
     parts = split(sources.load(recipe.data) if dataset is None else dataset, recipe.split)

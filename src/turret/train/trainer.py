@@ -154,7 +154,8 @@ def fit(
         loss: The loss; the in-batch softmax unless given.
         train: Epochs, batch size, optimizer, seed, early stopping, when to write checkpoints.
         dense_optimizer: An optax transformation for the dense parameters, instead of one that
-            `train` names.
+            `train` names. A checkpoint knows it by the arrays of its state alone: whoever resumes
+            passes one of the same numbers.
         validate: Measures the model after an epoch; needed for early stopping.
         hooks: Told of each step and each epoch.
         checkpoints: Where checkpoints go; None writes none. With them, Ctrl-C finishes the step
@@ -180,12 +181,13 @@ def fit(
         encoders = batches.query_encoder, batches.candidate_encoder
         return TrainedModel(config, *encoders, state.averaged())
 
+    also = _given(None if dense_optimizer is None else state.dense_state)
+    also |= {} if checkpoints is None else checkpoints.also
+
     @cache
     def identity() -> Identity:
-        also = {} if checkpoints is None else checkpoints.also
-        return Identity(
-            settings=_settings(config, loss=loss, train=train) | also, data=dataset.fingerprint()
-        )
+        settings = _settings(config, loss=loss, train=train) | also
+        return Identity(settings=settings, data=dataset.fingerprint())
 
     checkpoint, notes = _resumed(checkpoints, identity) if resume else (None, _ignored(checkpoints))
     notes = (*taken_over, *notes)
@@ -239,6 +241,17 @@ def _ignored(checkpoints: Checkpoints | None) -> tuple[str, ...]:
         f"{checkpoints.folder} holds checkpoints up to step {there[-1]:,} of a training that did"
         " not end. This one starts anew; they go when it writes its first.",
     )
+
+
+def _given(state: optax.OptState | None) -> dict[str, object]:
+    """What can be known of an optimizer that was given: which arrays its state has."""
+    if state is None:
+        return {}
+    arrays: dict[str, object] = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): f"{leaf.dtype}{list(leaf.shape)}"
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+    return {"dense_optimizer": {"given": True} | arrays}
 
 
 def _settings(config: TwoTower, *, loss: Loss, train: Train) -> dict[str, object]:
