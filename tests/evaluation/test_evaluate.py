@@ -64,7 +64,7 @@ def report(world: SyntheticWorld, parts: Split) -> Report:
 def test_a_report_has_the_agreed_shape(report: Report) -> None:
     shown = json.loads(report.to_json())
     assert set(shown) == {
-        *("model", "intervals", "baselines", "train", "loss"),
+        *("model", "intervals", "baselines", "slices", "train", "loss"),
         *("queries", "pairs", "candidates", "warnings", "seconds"),
     }
     names = {

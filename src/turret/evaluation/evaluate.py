@@ -1,7 +1,8 @@
 """Evaluates a trained model: its figures, baselines, intervals and what to be careful about."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,16 +15,40 @@ from turret.evaluation.bootstrap import intervals
 from turret.evaluation.cautions import about_data, about_fallbacks, about_figures
 from turret.evaluation.loss import test_loss
 from turret.evaluation.measure import Model, View, Views, measure, measure_baseline
-from turret.evaluation.rank_table import check_ks
+from turret.evaluation.rank_table import check_ks, headline
 from turret.evaluation.ranking import Ties
-from turret.evaluation.report import BaselineFigures, Figures, Intervals, Report, TrainFigures
+from turret.evaluation.report import (
+    BaselineFigures,
+    Figures,
+    Intervals,
+    Report,
+    SliceFigures,
+    TrainFigures,
+)
 from turret.evaluation.retrieved import Searchable, measure_index
+from turret.evaluation.slices import slices_of
 from turret.evaluation.truth import Truth
 from turret.model.trained import TrainedModel
 from turret.recipe.baselines import Baseline, resolve_baselines
 from turret.recipe.loss import Loss
 
 __all__ = ["evaluate"]
+
+
+class _Rival(NamedTuple):
+    """A baseline that was measured."""
+
+    views: Views
+    seconds: float
+
+    @property
+    def figures(self) -> BaselineFigures:
+        both = _figures(self.views)
+        return BaselineFigures(
+            seen_included=both.seen_included,
+            seen_excluded=both.seen_excluded,
+            seconds=self.seconds,
+        )
 
 
 def evaluate(
@@ -37,6 +62,7 @@ def evaluate(
     baselines: Sequence[str | Baseline] = ("popularity",),
     train_queries: int = 10_000,
     index: Searchable | None = None,
+    slices: bool = True,
     score_based: bool = False,
     seed: int = 42,
 ) -> Report:
@@ -63,6 +89,7 @@ def evaluate(
         train_queries: how many queries, drawn at random where there are more, to take the figures
             on training pairs of; 0 leaves them out.
         index: judge the ids this index answers instead of the model's full ranking.
+        slices: take figures by how often training met the candidate and the query, too.
         score_based: let a test candidate come before others of the same score, as the reference
             does, instead of ranking as an index serves. Ties then look better than they are.
         seed: seed of the bootstrap and of the draw of training queries.
@@ -87,10 +114,12 @@ def evaluate(
     figures = _figures(own)
     shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs
     rivals, left_out = _rivals(resolve_baselines(baselines), train, test, ks=lengths, ties=ties)
+    theirs = {name: rival.figures for name, rival in rivals.items()}
     return Report(
         model=figures,
         intervals=_intervals(own, resamples=bootstrap, seed=seed),
-        baselines=rivals,
+        baselines=theirs,
+        slices=_slices(own, rivals, train, k=headline(lengths)) if slices else (),
         train=_train(model, train, ks=lengths, queries=train_queries, ties=ties, seed=seed),
         loss=None if loss is None else _loss(model, test, loss=loss, batch_size=batch_size),
         queries=own.seen_included.queries,
@@ -99,7 +128,7 @@ def evaluate(
         warnings=(
             *about_data(train, test, shared=shared),
             *about_fallbacks(own.fallbacks, queries=own.seen_included.queries),
-            *about_figures(figures, rivals),
+            *about_figures(figures, theirs),
             *left_out,
         ),
         seconds=seconds,
@@ -133,9 +162,9 @@ def _figures(found: Views) -> Figures:
 
 def _rivals(
     baselines: Sequence[Baseline], train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
-) -> tuple[dict[str, BaselineFigures], list[str]]:
-    """The figures of each baseline, and a sentence on each that could not be fitted."""
-    rivals, left_out = dict[str, BaselineFigures](), list[str]()
+) -> tuple[dict[str, _Rival], list[str]]:
+    """What was measured of each baseline, and a sentence on each that could not be fitted."""
+    rivals, left_out = dict[str, _Rival](), list[str]()
     for one in baselines:
         try:
             rivals[one.label] = _baseline(one, train, test, ks=ks, ties=ties)
@@ -146,12 +175,30 @@ def _rivals(
 
 def _baseline(
     config: Baseline, train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
-) -> BaselineFigures:
+) -> _Rival:
     fitted, seconds = fit_baseline(config, train)
-    found = _figures(measure_baseline(fitted, test, train=train, ks=ks, ties=ties))
-    return BaselineFigures(
-        seen_included=found.seen_included, seen_excluded=found.seen_excluded, seconds=seconds
-    )
+    return _Rival(measure_baseline(fitted, test, train=train, ks=ks, ties=ties), seconds)
+
+
+def _slices(
+    own: Views, rivals: Mapping[str, _Rival], train: Dataset, *, k: int
+) -> tuple[SliceFigures, ...]:
+    """The figures of the model and of the baselines in each slice, at one list length."""
+    found: list[SliceFigures] = []
+    for one in slices_of(own.truth, train):
+        inside = own.among(one.pairs, ks=(k,))
+        theirs = {name: rival.views.among(one.pairs, ks=(k,)) for name, rival in rivals.items()}
+        figures = SliceFigures(
+            of=one.of,
+            least=one.least,
+            most=one.most,
+            queries=inside.seen_included.queries,
+            pairs=inside.seen_included.pairs,
+            model=_figures(inside),
+            baselines={name: _figures(views) for name, views in theirs.items()},
+        )
+        found.append(figures)
+    return tuple(found)
 
 
 def _intervals(found: Views, *, resamples: int, seed: int) -> Intervals | None:

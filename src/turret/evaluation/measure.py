@@ -1,7 +1,7 @@
 """The figures of one model or baseline: rank the truth, then take every metric."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -66,27 +66,20 @@ class View:
         return self.sums.figures()
 
     @classmethod
-    def of(cls, truth: Truth, ranks: Integer[np.ndarray, " pairs"], *, ks: Iterable[int]) -> "View":
-        """Takes every figure of a truth of which the ranks are known."""
-        return cls._of(RankTable.of(truth.indptr, ranks, ks=ks, events=truth.events))
-
-    @classmethod
-    def without(
+    def of(
         cls,
         truth: Truth,
         ranks: Integer[np.ndarray, " pairs"],
         *,
-        seen: Bool[np.ndarray, " pairs"],
         ks: Iterable[int],
+        kept: Bool[np.ndarray, " pairs"] | None = None,
     ) -> "View":
-        """Takes every figure of a truth that lacks the pairs that are seen."""
-        kept = ~seen
-        return cls._of(
-            RankTable.of(truth.bounds(kept), ranks[kept], ks=ks, events=truth.events[kept])
-        )
-
-    @classmethod
-    def _of(cls, table: RankTable) -> "View":
+        """Takes every figure of a truth, or of some of its pairs, of which the ranks are known."""
+        if kept is None:
+            table = RankTable.of(truth.indptr, ranks, ks=ks, events=truth.events)
+        else:
+            events = truth.events[kept]
+            table = RankTable.of(truth.bounds(kept), ranks[kept], ks=ks, events=events)
         return cls(
             sums=sums(table),
             queries=int(np.count_nonzero(table.truth)),
@@ -104,14 +97,47 @@ class Views:
             off its truth; None when nothing was said to be seen.
         fallbacks: how many of the queries were ranked for by popularity, since the model knows
             nothing of them.
+        truth: the pairs.
+        ranks: their ranks.
+        unseen: whether training did not have each pair; None when nothing was said to be seen.
     """
 
     seen_included: View
     seen_excluded: View | None
-    fallbacks: int = 0
+    fallbacks: int
+    truth: Truth = field(repr=False)
+    ranks: Ranks = field(repr=False)
+    unseen: Bool[np.ndarray, " pairs"] | None = field(repr=False)
+
+    def among(self, pairs: Bool[np.ndarray, " pairs"], *, ks: Iterable[int]) -> "Views":
+        """Takes the figures of some pairs of the truth alone, their ranks being what they are.
+
+        Args:
+            pairs: whether each pair is among them.
+            ks: the list lengths.
+
+        Returns:
+            The figures, over the queries that have such a pair.
+        """
+        truth, excluded, unseen = self.truth, self.ranks.excluded, self.unseen
+        included = View.of(truth, self.ranks.included, ks=ks, kept=pairs)
+        if excluded is None or unseen is None:
+            return replace(self, seen_included=included)
+        return replace(
+            self,
+            seen_included=included,
+            seen_excluded=View.of(truth, excluded, ks=ks, kept=pairs & unseen),
+        )
 
 
-def views(truth: Truth, ranks: Ranks, *, ks: Iterable[int], fallbacks: int = 0) -> Views:
+def views(
+    truth: Truth,
+    ranks: Ranks,
+    *,
+    ks: Iterable[int],
+    fallbacks: int = 0,
+    unseen: Bool[np.ndarray, " pairs"] | None = None,
+) -> Views:
     """Takes every figure of both views.
 
     Args:
@@ -119,17 +145,21 @@ def views(truth: Truth, ranks: Ranks, *, ks: Iterable[int], fallbacks: int = 0) 
         ranks: their ranks.
         ks: the list lengths.
         fallbacks: how many of the queries were ranked for by popularity.
+        unseen: whether training did not have each pair; None: where its rank is not 0.
 
     Returns:
         The figures with seen candidates included, and excluded if `ranks` knows them.
     """
     excluded = ranks.excluded
+    if excluded is not None and unseen is None:
+        unseen = excluded != 0
     return Views(
-        seen_included=View.of(truth, ranks.included, ks=ks),
-        seen_excluded=None
-        if excluded is None
-        else View.without(truth, excluded, seen=excluded == 0, ks=ks),
-        fallbacks=fallbacks,
+        View.of(truth, ranks.included, ks=ks),
+        None if excluded is None else View.of(truth, excluded, ks=ks, kept=unseen),
+        fallbacks,
+        truth,
+        ranks,
+        unseen,
     )
 
 

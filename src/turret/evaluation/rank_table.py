@@ -13,7 +13,9 @@ from jaxtyping import Float64, Int64, Integer
 
 from turret.errors import EvaluationError
 
-__all__ = ["RankTable", "check_ks"]
+__all__ = ["RankTable", "check_ks", "headline"]
+
+_HEADLINE = 20
 
 
 def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
@@ -37,6 +39,16 @@ def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
     if not given or len(sound) < len(given):
         raise EvaluationError("ks", got=given, expected="whole numbers of at least 1")
     return tuple(sorted(set(sound)))
+
+
+def headline(ks: Iterable[int]) -> int:
+    """The list length to show where there is room for one: the nearest to 20, the smaller of two.
+
+    Example:
+        >>> headline([1, 10, 30, 100])
+        10
+    """
+    return min(ks, key=lambda k: (abs(k - _HEADLINE), k), default=_HEADLINE)
 
 
 @dataclass(frozen=True, eq=False)

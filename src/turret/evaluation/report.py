@@ -2,15 +2,24 @@
 
 import json
 import math
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Literal, cast
 
 import msgspec
 
 from turret.errors import EvaluationError
-from turret.evaluation.table import Column, draw
+from turret.evaluation.metrics import parse_label
+from turret.evaluation.table import Breakdown, Column, draw
 
-__all__ = ["BaselineFigures", "Figures", "Intervals", "Report", "TrainFigures", "compare"]
+__all__ = [
+    "BaselineFigures",
+    "Figures",
+    "Intervals",
+    "Report",
+    "SliceFigures",
+    "TrainFigures",
+    "compare",
+]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +70,29 @@ class Intervals(msgspec.Struct, frozen=True, kw_only=True):
     seen_excluded: dict[str, tuple[float, float]]
 
 
+class SliceFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures on the test pairs whose candidates, or queries, training met about as often.
+
+    Args:
+        of: what was counted, "candidates" or "queries".
+        least: how many training pairs these have at least, each pair once; 0 means new ones.
+        most: at most; None has no limit.
+        queries: how many queries have such a test pair.
+        pairs: how many test pairs these are.
+        model: the model's figures at one list length, ranked among all candidates; the truth of a
+            query is its pairs of the slice.
+        baselines: likewise the figures of each baseline by its name.
+    """
+
+    of: Literal["candidates", "queries"]
+    least: int
+    most: int | None
+    queries: int
+    pairs: int
+    model: Figures
+    baselines: dict[str, Figures] = {}
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How good a model is, beside its baselines.
 
@@ -68,6 +100,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         model: its figures on the test pairs.
         intervals: their 95% intervals; None when not computed.
         baselines: the figures of each baseline by its name.
+        slices: figures by how often training met the candidate, and the query; none when not
+            computed.
         train: the model's figures on training pairs; None when not computed.
         loss: `"test"`, the mean over the test pairs, and `"last_batch"`, the sum over the last
             batch; None when not computed.
@@ -89,6 +123,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     model: Figures
     intervals: Intervals | None = None
     baselines: dict[str, BaselineFigures] = {}
+    slices: tuple[SliceFigures, ...] = ()
     train: TrainFigures | None = None
     loss: dict[str, float] | None = None
     queries: int
@@ -126,8 +161,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def to_table(self, *, plain: bool | None = None) -> str:
         """Draws the report.
 
-        Shown are the top-k accuracy at every `k` and the other metrics at one, 20 if it is there;
-        all of them are in `to_dict`.
+        Shown are the top-k accuracy at every `k` and the other metrics at one, 20 if it is there,
+        and the recall of each slice; all figures are in `to_dict`.
 
         Args:
             plain: without lines and colours; None: when standard output is not a terminal.
@@ -142,7 +177,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             columns.append(Column("on train", {"seen_included": self.train.seen_included}))
         columns += _baseline_columns(self.baselines)
         notes = [_counts(self), *_timing(self)]
-        return draw(columns, notes=notes, warnings=self.warnings, plain=plain)
+        return draw(
+            columns,
+            breakdowns=_breakdowns(self.slices),
+            notes=notes,
+            warnings=self.warnings,
+            plain=plain,
+        )
 
 
 def compare(reports: Mapping[str, Report], *, plain: bool | None = None) -> str:
@@ -188,6 +229,27 @@ def _baseline_columns(baselines: Mapping[str, BaselineFigures]) -> list[Column]:
     return [Column(name, _views(figures), rival=True) for name, figures in baselines.items()]
 
 
+def _breakdowns(slices: Sequence[SliceFigures]) -> list[Breakdown]:
+    """The recall of each slice, seen candidates excluded where something is seen."""
+    if not slices:
+        return []
+    view = "seen_excluded" if slices[0].model.seen_excluded else "seen_included"
+    names = getattr(slices[0].model, view)
+    recall = next((name for name in names if parse_label(name)[0] == "recall"), next(iter(names)))
+    rows: list[tuple[str, int, list[float]]] = []
+    for one in slices:
+        systems = (one.model, *one.baselines.values())
+        rows.append((_band(one), one.pairs, [getattr(each, view)[recall] for each in systems]))
+    title = f"{recall}, {view.replace('_', ' ')}, by training pairs"
+    return [Breakdown(title, ("model", *slices[0].baselines), rows)]
+
+
+def _band(one: SliceFigures) -> str:
+    if one.most == 0:
+        return f"new {one.of}"
+    return f"{one.of} of {one.least}" + (" and more" if one.most is None else f" to {one.most}")
+
+
 def _counts(report: Report) -> str:
     return (
         f"{report.pairs:,} test pairs of {report.queries:,} queries, "
@@ -224,6 +286,9 @@ def _nan_for_none(value: object) -> object:
     for name in ("model", "intervals", "train", "loss", "baselines"):
         if name in fixed:
             fixed[name] = _nan_inside(fixed[name])
+    if isinstance(fixed.get("slices"), list):
+        # Of a slice `most` may be none.
+        fixed["slices"] = [_nan_for_none(one) for one in cast("list[object]", fixed["slices"])]
     return fixed
 
 

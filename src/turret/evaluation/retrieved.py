@@ -5,15 +5,15 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float32, Int64, Integer, Shaped
+from jaxtyping import Bool, Float32, Int32, Int64, Integer, Shaped
 
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError
 from turret.evaluation.baselines.base import BaselineScores
 from turret.evaluation.baselines.popularity import Popularity
-from turret.evaluation.measure import Model, View, Views, queries_of_truth
+from turret.evaluation.measure import Model, Views, queries_of_truth, views
 from turret.evaluation.rank_table import check_ks
-from turret.evaluation.ranking import rank_truth
+from turret.evaluation.ranking import Ranks, rank_truth
 from turret.evaluation.truth import Truth
 
 __all__ = ["RowHits", "Searchable", "measure_index"]
@@ -88,7 +88,9 @@ def measure_index(
     asked = np.flatnonzero(known)
     excluded = [_known(in_index[seen_by_query[query]]) for query in asked.tolist()]
 
-    def places(exclude_rows: Sequence[Int64[np.ndarray, " ..."]] | None) -> np.ndarray:
+    def places(
+        exclude_rows: Sequence[Int64[np.ndarray, " ..."]] | None,
+    ) -> Int32[np.ndarray, " pairs"]:
         hits = index.search_rows(vectors[asked], lengths[-1], exclude_rows=exclude_rows)
         answers = np.full((len(truth), hits.rows.shape[1]), -1, dtype=np.int64)
         answers[asked] = in_table[hits.rows]
@@ -102,11 +104,8 @@ def measure_index(
         ranks = rank_truth(popular, theirs, seen=train.interactions)
         included[~known[owner]], unseen[~known[owner]] = ranks.included, ranks.excluded
     met = _met(truth, owner, seen_by_query, size=test.num_candidates)
-    return Views(
-        seen_included=View.of(truth, included, ks=lengths),
-        seen_excluded=View.without(truth, unseen, seen=met, ks=lengths),
-        fallbacks=len(fallbacks),
-    )
+    ranks = Ranks(included, unseen)
+    return views(truth, ranks, ks=lengths, fallbacks=len(fallbacks), unseen=~met)
 
 
 def _met(
@@ -152,9 +151,9 @@ def _places(
     *,
     owner: Int64[np.ndarray, " pairs"],
     candidate_row: Integer[np.ndarray, " pairs"],
-) -> Int64[np.ndarray, " pairs"]:
+) -> Int32[np.ndarray, " pairs"]:
     """The place, from 1, of each pair's candidate in its query's answer; 0 where it is absent."""
-    places = np.zeros(len(owner), dtype=np.int64)
+    places = np.zeros(len(owner), dtype=np.int32)
     for start in range(0, len(owner), _PAIRS):
         part = slice(start, start + _PAIRS)
         same = answers[owner[part]] == candidate_row[part, None]

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from turret.evaluation.metrics import TOP_K_ACCURACY, parse_label
+from turret.evaluation.rank_table import headline
 
-__all__ = ["Column", "draw"]
+__all__ = ["Breakdown", "Column", "draw"]
 
 _TITLES = {"seen_included": "Seen candidates included", "seen_excluded": "Seen candidates excluded"}
-_HEADLINE = 20
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,34 @@ class Column:
     rival: bool = False
 
 
+@dataclass(frozen=True)
+class Breakdown:
+    """One figure, row by row.
+
+    Attributes:
+        title: what figure.
+        systems: the headings of its columns.
+        rows: what a row stands for, how many pairs that are, and the figure of each system.
+    """
+
+    title: str
+    systems: Sequence[str]
+    rows: Sequence[tuple[str, int, Sequence[float]]]
+
+
 def draw(
     columns: Sequence[Column],
     *,
+    breakdowns: Iterable[Breakdown] = (),
     notes: Iterable[str] = (),
     warnings: Iterable[str] = (),
     plain: bool | None = None,
 ) -> str:
-    """Draws one table a view, then notes and warnings.
+    """Draws one table a view, then the breakdowns, notes and warnings.
 
     Args:
         columns: the systems, the first of which decides the rows.
+        breakdowns: further tables.
         notes: lines below the tables.
         warnings: sentences below the notes.
         plain: without lines and colours; None: when standard output is not a terminal.
@@ -68,6 +85,9 @@ def draw(
         if columns[0].views.get(view):
             console.print(_table(columns, view=view, title=title, plain=plain))
             console.print()
+    for one in breakdowns:
+        console.print(_breakdown(one, plain=plain))
+        console.print()
     for note in notes:
         console.print(Text(note, style="dim"))
     for warning in warnings:
@@ -78,15 +98,8 @@ def draw(
 
 
 def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> Table:
-    table = Table(
-        title=None if plain else title,
-        title_justify="left",
-        title_style="bold",
-        box=None if plain else box.ROUNDED,
-        pad_edge=not plain,
-    )
+    table = _empty(title, plain=plain)
     shown = [column for column in columns if view in column.views]
-    table.add_column(title if plain else "", no_wrap=True)
     for column in shown:
         table.add_column(column.name, justify="right", no_wrap=True)
         if column.intervals is not None:
@@ -97,8 +110,7 @@ def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> 
         rivals = [v for v, c in zip(values, shown, strict=True) if c.rival and not math.isnan(v)]
         cells = [Text(name)]
         for value, column in zip(values, shown, strict=True):
-            best = column.rival and len(rivals) > 1 and value == max(rivals)
-            cells.append(Text(_number(value), style="bold green" if best else ""))
+            cells.append(_cell(value, rivals if column.rival else []))
             if column.intervals is not None:
                 cells.append(Text(_interval(column.intervals[view].get(name)), style="dim"))
         last_accuracy = name.startswith(TOP_K_ACCURACY) and row + 1 < len(names)
@@ -107,14 +119,41 @@ def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> 
     return table
 
 
+def _breakdown(breakdown: Breakdown, *, plain: bool) -> Table:
+    table = _empty(breakdown.title, plain=plain)
+    for name in ("test pairs", *breakdown.systems):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, pairs, values in breakdown.rows:
+        rivals = [value for value in values if not math.isnan(value)]
+        table.add_row(name, f"{pairs:,}", *(_cell(value, rivals) for value in values))
+    return table
+
+
+def _empty(title: str, *, plain: bool) -> Table:
+    """A table that has the column of its rows' names."""
+    table = Table(
+        title=None if plain else title,
+        title_justify="left",
+        title_style="bold",
+        box=None if plain else box.ROUNDED,
+        pad_edge=not plain,
+    )
+    table.add_column(title if plain else "", no_wrap=True)
+    return table
+
+
+def _cell(value: float, rivals: Sequence[float]) -> Text:
+    best = len(rivals) > 1 and value == max(rivals)
+    return Text(_number(value), style="bold green" if best else "")
+
+
 def _rows(figures: Mapping[str, float]) -> list[str]:
     """The figures worth a row: the accuracies at every k, the others at the k nearest to 20."""
-    ks = {parse_label(name)[1] for name in figures}
-    headline = min(ks, key=lambda k: (abs(k - _HEADLINE), k), default=_HEADLINE)
+    shown = headline({parse_label(name)[1] for name in figures})
     return [
         name
         for name in figures
-        if parse_label(name)[0] == TOP_K_ACCURACY or parse_label(name)[1] == headline
+        if parse_label(name)[0] == TOP_K_ACCURACY or parse_label(name)[1] == shown
     ]
 
 

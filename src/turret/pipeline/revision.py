@@ -70,6 +70,7 @@ def evaluate_bundle(
         batch_size=recipe.evaluation.batch_size,
         bootstrap=recipe.evaluation.bootstrap,
         baselines=recipe.evaluation.baselines,
+        slices=recipe.evaluation.slices,
         train_queries=10_000 if files is None else 0,
         index=None if bundle.index.is_exact else bundle.index,
     )

@@ -108,6 +108,7 @@ def train(
         batch_size=recipe.evaluation.batch_size,
         bootstrap=recipe.evaluation.bootstrap,
         baselines=recipe.evaluation.baselines,
+        slices=recipe.evaluation.slices,
         index=None if index.is_exact else index,
     )
     clock.lap("evaluate")

@@ -46,6 +46,7 @@ def validation_of(
             bootstrap=0,
             baselines=(),
             train_queries=0,
+            slices=False,
         )
         views = report.model
         return views.seen_excluded if stopping.seen == "excluded" else views.seen_included

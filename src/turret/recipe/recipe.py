@@ -31,12 +31,14 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         bootstrap: resamples behind each interval; 0 gives no intervals.
         baselines: what stands beside the model: kinds such as "ease", or tables with a kind and
             its settings; kept as a tuple.
+        slices: whether figures are given by how often training met the candidate, and the query.
     """
 
     ks: Sequence[int] = (1, 5, 10, 20, 50, 100)
     batch_size: int = 4096
     bootstrap: int = 1000
     baselines: Sequence[str | Baseline] = ("popularity", "item_knn", "ease")
+    slices: bool = True
 
     def __post_init__(self) -> None:
         """Keep tuples and refuse impossible values."""
