@@ -24,6 +24,10 @@ def test_training_writes_a_bundle_and_prints_the_report(world: World) -> None:
     assert row.split()[:2] == ["top_k_accuracy@5", printed]
     assert "popularity" in world.training.out
     assert "\x1b" not in world.training.out + world.training.err
+    said = [line.split() for line in world.training.err.splitlines()]
+    assert ["query", "user", "categorical", "8", "41", "328", "1.3", "KB"] in said
+    assert ["candidate", "item", "categorical", "8", "31", "248", "992", "B"] in said
+    assert ["together", "600", "2.4", "KB"] in said
     assert "Bundle: " in world.training.err
     assert "Bundle: " not in world.training.out
     notes = [line for line in world.training.err.splitlines() if line.startswith("Note: ")]

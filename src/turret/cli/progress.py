@@ -61,6 +61,7 @@ def train_with_progress(
     from turret import compilation
     from turret.pipeline import training
     from turret.train.json_lines import JsonLines
+    from turret.train.outline import Outline
     from turret.train.progress import ProgressBar
     from turret.train.tensorboard import TensorBoard
 
@@ -69,7 +70,7 @@ def train_with_progress(
     metric = None if stopping is None else stopping.metric
     with ExitStack() as stack:
         bar = ProgressBar(stderr_console(), lines=EPOCH_LINES, metric=metric)
-        hooks: list[Hook] = [stack.enter_context(bar)]
+        hooks: list[Hook] = [Outline(stderr_console()), stack.enter_context(bar)]
         hooks.append(stack.enter_context(JsonLines(metrics_path(output))))
         if tensorboard is not None:
             hooks.append(stack.enter_context(TensorBoard(tensorboard)))

@@ -43,7 +43,7 @@ class TowerDense(NamedTuple):
     body: MLP | None
 
 
-Tables = dict[str, Float[Array, "rows dim"]]
+Tables = dict[str, Float[Array, "_ _"]]
 Dense = dict[str, TowerDense]
 
 
@@ -97,7 +97,7 @@ def initialize(
 def query_vectors(
     config: TwoTower,
     *,
-    tables: Mapping[str, Float[Array, "rows dim"]],
+    tables: Mapping[str, Float[Array, "_ _"]],
     dense: Mapping[str, TowerDense],
     encoded: Mapping[str, Shaped[Array, "n ..."]],
 ) -> Float[Array, "n d"]:
@@ -108,7 +108,7 @@ def query_vectors(
 def candidate_vectors(
     config: TwoTower,
     *,
-    tables: Mapping[str, Float[Array, "rows dim"]],
+    tables: Mapping[str, Float[Array, "_ _"]],
     dense: Mapping[str, TowerDense],
     encoded: Mapping[str, Shaped[Array, "n ..."]],
 ) -> Float[Array, "n d"]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from turret.data.batch import Batch
+from turret.model.outline import ModelPart
 from turret.train.state import Losses, TrainState
 
 __all__ = ["EpochReport", "Hook", "StartReport", "StepReport"]
@@ -27,6 +28,7 @@ class StartReport(NamedTuple):
         steps_per_epoch: Steps in an epoch.
         examples: Pairs in an epoch.
         notes: Sentences on how it came to start there.
+        parts: What the model is made of.
     """
 
     step: int
@@ -35,6 +37,7 @@ class StartReport(NamedTuple):
     steps_per_epoch: int
     examples: int
     notes: tuple[str, ...] = ()
+    parts: tuple[ModelPart, ...] = ()
 
 
 class StepReport(NamedTuple):

@@ -11,6 +11,7 @@ import numpy as np
 
 from turret.data.batches import Batches
 from turret.errors import TrainingInterrupted
+from turret.model.outline import model_parts
 from turret.model.trained import TrainedModel
 from turret.recipe.loss import Loss
 from turret.recipe.stopping import Checkpointing
@@ -119,6 +120,11 @@ class Loop:
             steps_per_epoch=self._length,
             examples=len(plan.batches.dataset.interactions),
             notes=plan.notes,
+            parts=model_parts(
+                self.state.program.config,
+                (plan.batches.query_encoder, plan.batches.candidate_encoder),
+                self.state.parameters,
+            ),
         )
         for hook in plan.hooks:
             hook.start(start)

@@ -40,7 +40,7 @@ def embed(
     name: str,
     feature: Feature,
     *,
-    tables: Mapping[str, Float[Array, "rows dim"]],
+    tables: Mapping[str, Float[Array, "_ _"]],
     dense: eqx.Module | None,
     encoded: Mapping[str, Shaped[Array, "n ..."]],
 ) -> Float[Array, "n dim"]:
