@@ -281,8 +281,13 @@ def test_ctrl_c_while_validating_does_not_wait_for_it(tmp_path):
 
 
 def test_without_checkpoints_ctrl_c_is_left_to_python():
-    with pytest.raises(KeyboardInterrupt):
-        fit(dataset(), MODEL, train=train(), hooks=[SignalAt(3)])
+    # A shell that runs the tests in the background has Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(dataset(), MODEL, train=train(), hooks=[SignalAt(3)])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_checkpoint_is_due_by_time_too(tmp_path, monkeypatch):
