@@ -14,6 +14,7 @@ from turret.cli.app import app
 from turret.data.synthetic import synthetic
 from turret.recipe.data import Data, Split
 from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.history import History
 from turret.recipe.loss import BPR, WARP, Softmax
 from turret.recipe.recipe import Evaluation, Index
 from turret.recipe.schedule import Schedule
@@ -31,6 +32,7 @@ STRUCTS = [
     TwoTower,
     Tower,
     Categorical,
+    History,
     Softmax,
     BPR,
     WARP,

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         TrainedModel,
     )
     from turret.recipe.features.categorical import Categorical
+    from turret.recipe.features.history import History
     from turret.recipe.loss import BPR, WARP, Softmax
     from turret.recipe.recipe import Recipe
     from turret.recipe.schedule import Schedule
@@ -106,6 +107,7 @@ __all__ = [
     "EarlyStopping",
     "EvaluationError",
     "FitResult",
+    "History",
     "Hits",
     "Interactions",
     "MissingPartError",
@@ -186,6 +188,7 @@ _HOME = {
     "turret.index.hits": ("Hits",),
     "turret.model.trained": ("TrainedModel",),
     "turret.recipe.features.categorical": ("Categorical",),
+    "turret.recipe.features.history": ("History",),
     "turret.recipe.loss": ("BPR", "WARP", "Softmax"),
     "turret.recipe.recipe": ("Recipe",),
     "turret.recipe.schedule": ("Schedule",),

@@ -269,11 +269,8 @@ def test_ctrl_c_while_validating_does_not_wait_for_it(tmp_path):
         pressed.append(1)
         return {"ndcg@20": next(values)}
 
-    arguments = {
-        "config": MODEL,
-        "train": train(early_stopping=EarlyStopping()),
-        "validate": slow,
-    }
+    settings = train(early_stopping=EarlyStopping())
+    arguments = {"config": MODEL, "train": settings, "validate": slow}
     with pytest.raises(TrainingInterrupted, match="after step 16, in epoch 2"):
         fit(dataset(), **arguments, checkpoints=Checkpoints(tmp_path))
     result = fit(dataset(), **arguments, checkpoints=Checkpoints(tmp_path), resume=True)
@@ -283,11 +280,9 @@ def test_ctrl_c_while_validating_does_not_wait_for_it(tmp_path):
 def test_without_checkpoints_ctrl_c_is_left_to_python():
     # A shell that runs the tests in the background has Ctrl-C ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            fit(dataset(), MODEL, train=train(), hooks=[SignalAt(3)])
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataset(), MODEL, train=train(), hooks=[SignalAt(3)])
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_checkpoint_is_due_by_time_too(tmp_path, monkeypatch):

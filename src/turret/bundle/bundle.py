@@ -20,6 +20,7 @@ from turret.bundle import reading
 from turret.bundle.parts import Judged, Trained, provenance_of
 from turret.data.dataset import Dataset
 from turret.data.encoders.tower import TowerEncoder
+from turret.data.histories import with_histories
 from turret.errors import BundleError
 from turret.index.base import Index
 from turret.index.tuning import Curve
@@ -135,6 +136,8 @@ class Bundle:
                 got=f"{len(index)} candidates",
                 expected=f"the {dataset.num_candidates} of the data set in their order",
             )
+        provenance = provenance_of(dataset, recipe)
+        dataset = with_histories(dataset, trained.config, train=dataset)
         columns = dict.fromkeys((dataset.query_id, *trained.query_encoder.columns))
         indptr, rows = dataset.pairs_by_query()
         counts = np.bincount(dataset.interactions.candidate_row, minlength=dataset.num_candidates)
@@ -155,7 +158,7 @@ class Bundle:
             candidate_count=counts.astype(np.int64),
             recipe=recipe,
             report=None if report is None else report.to_dict(),
-            provenance=provenance_of(dataset, recipe),
+            provenance=provenance,
             optimizer=optimizer,
         )
 

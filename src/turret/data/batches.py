@@ -17,6 +17,7 @@ from turret.data.columns import Columns, ColumnSet
 from turret.data.dataset import Dataset
 from turret.data.distinct import Distinct
 from turret.data.encoders.tower import Encoded, TowerEncoder
+from turret.data.histories import Histories
 from turret.data.subtables import SubTables
 from turret.errors import DataError
 from turret.padding import padded_size
@@ -42,6 +43,18 @@ class _Pairs(NamedTuple):
         return _Pairs(self.query[kept], self.candidate[kept], weight)
 
 
+class _Asked(NamedTuple):
+    """The pairs of a batch and their queries.
+
+    `parts` are those of a query's encoded features that are its own in this batch.
+    """
+
+    events: Int64[np.ndarray, " p"]
+    queries: Int32[np.ndarray, " q"]
+    pair_query: Int32[np.ndarray, " p"]
+    parts: dict[str, np.ndarray]
+
+
 @dataclass(frozen=True, eq=False)
 class Batches:
     """The batches of a training, as a pure function of the step.
@@ -60,6 +73,8 @@ class Batches:
         reshuffle: Whether each epoch has an order of its own.
         catalogue: Rows of the candidate table that "all candidates" means; None takes those that
             have an interaction, so that one without is not trained to rank last.
+        histories: What a training shows of what a query met, so that no pair finds its own
+            candidate there; None reads the query table as it stands.
     """
 
     dataset: Dataset
@@ -71,6 +86,7 @@ class Batches:
     seed: int = 0
     reshuffle: bool = True
     catalogue: Int32[np.ndarray, " c"] | None = None
+    histories: Histories | None = None
     _orders: dict[int, Int64[np.ndarray, " n"]] = field(
         default_factory=dict[int, Int64[np.ndarray, " n"]], init=False, repr=False
     )
@@ -115,18 +131,21 @@ class Batches:
         Returns:
             The batch.
         """
-        interactions = self.dataset.interactions
+        asked = self._asked(events, step)
+        interactions, events, queries = self.dataset.interactions, asked.events, asked.queries
         query_row = interactions.query_row[events]
         candidate_row = interactions.candidate_row[events]
-        queries, pair_query = self._distinct_queries(query_row)
         columns = self._columns.choose(query_row, candidate_row, step=step)
         query, candidate, table_rows = self._sub_tables.reindex(
-            {name: values[queries] for name, values in self._encoded_queries.items()},
+            {
+                name: asked.parts[name] if name in asked.parts else values[queries]
+                for name, values in self._encoded_queries.items()
+            },
             {name: values[columns.rows] for name, values in self._encoded_candidates.items()},
         )
         weights = interactions.weight
         weight = np.ones(len(events), np.float32) if weights is None else weights[events]
-        pairs = _Pairs(pair_query, columns.pair_candidate, weight)
+        pairs = _Pairs(asked.pair_query, columns.pair_candidate, weight)
         if self._pairs_distinct:
             pairs = pairs.distinct(len(columns.rows))
         room = padded_size(len(pairs.query))
@@ -142,6 +161,31 @@ class Batches:
             candidate_count=pad(columns.entries),
             **self._for_the_loss(queries, columns, room),
         )
+
+    def _asked(self, events: Int64[np.ndarray, " p"], step: int) -> "_Asked":
+        """The queries of a batch; with histories each pair's own, or such as hide some pairs."""
+        query_row = self.dataset.interactions.query_row[events]
+        if self.histories is None:
+            queries, pair_query = self._distinct_queries(query_row)
+            return _Asked(events, queries, pair_query, {})
+        key = self.histories.feature.key
+        if self.unit == "queries":
+            hidden, parts = self.histories.hidden(events, step=step)
+            queries, pair_query = self._queries_in_order(query_row)
+            events, pair_query = events[hidden], pair_query[hidden]
+        else:
+            queries, parts = query_row, self.histories.of_pairs(events)
+            pair_query = np.arange(len(events), dtype=np.int32)
+        named = {f"{key}/{name}": array for name, array in parts.items()}
+        return _Asked(events, queries, pair_query, named)
+
+    @staticmethod
+    def _queries_in_order(
+        query_row: Int32[np.ndarray, " p"],
+    ) -> tuple[Int32[np.ndarray, " q"], Int32[np.ndarray, " p"]]:
+        """The queries of pairs that stand together, in their order."""
+        new = np.diff(query_row, prepend=-1) != 0
+        return query_row[new], (np.cumsum(new) - 1).astype(np.int32)
 
     def _for_the_loss(
         self, queries: Int32[np.ndarray, " q"], columns: ColumnSet, room: int

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from turret.data.dataset import Dataset
+from turret.data.histories import with_histories
 from turret.data.splits import Split
 from turret.errors import EvaluationError, MissingPartError
 from turret.evaluation.baselines.fitting import fit_baseline
@@ -103,6 +104,9 @@ def evaluate(
         RecipeError: if a baseline does not exist.
     """
     train, test = (split.train, split.test) if isinstance(split, Split) else split
+    if isinstance(model, TrainedModel):
+        seen = train
+        train, test = (with_histories(part, model.config, train=seen) for part in (train, test))
     _check(train, test, index=index, score_based=score_based)
     lengths, ties = check_ks(ks), "truth" if score_based else "row"
     start = time.perf_counter()

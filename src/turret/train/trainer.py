@@ -11,7 +11,8 @@ import optax
 from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders.fitting import fit_encoders
-from turret.errors import TrainingError
+from turret.data.histories import Histories, history_of, with_histories
+from turret.errors import RecipeError, TrainingError
 from turret.model.trained import TrainedModel
 from turret.recipe.loss import Loss, Softmax
 from turret.recipe.towers import TwoTower
@@ -100,21 +101,24 @@ def _prepare(
     start: Earlier | None,
 ) -> tuple[Batches, TrainState, tuple[str, ...]]:
     """What `prepare` gives, and sentences on what was taken over from an earlier training."""
+    dataset = with_histories(dataset, config, train=dataset)
     query_encoder, candidate_encoder = fit_encoders(config, dataset)
     if start is not None:
         query_encoder, candidate_encoder = start.encoders(
             query_encoder, candidate_encoder, vanished=train.warm_start.vanished
         )
-    whole = loss.candidates == "all"
+    unit = train.batch_unit or ("queries" if loss.candidates == "all" else "pairs")
+    _require_shown(config, unit)
     batches = Batches(
         dataset,
         query_encoder,
         candidate_encoder,
         batch_size=train.batch_size,
-        unit=train.batch_unit or ("queries" if whole else "pairs"),
+        unit=unit,
         loss=loss,
         seed=train.seed,
         reshuffle=train.reshuffle,
+        histories=Histories.of(dataset, query_encoder, seed=train.seed),
     )
     state = TrainState.create(
         Program.of(config, loss, train, dense_optimizer=dense_optimizer),
@@ -207,6 +211,17 @@ def fit(
         resumed_at=resumed_at,
         notes=notes,
     )
+
+
+def _require_shown(config: TwoTower, unit: str) -> None:
+    """Refuse a history of the past where a query is scored once for all of its pairs."""
+    feature = history_of(config)
+    if feature is not None and feature.sees == "past" and unit == "queries":
+        raise RecipeError(
+            "a history of the past differs from pair to pair, but batches are of queries",
+            got='sees = "past"',
+            fix='Set train.batch_unit = "pairs", or sees = "others".',
+        )
 
 
 def _check(

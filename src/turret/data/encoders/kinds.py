@@ -4,19 +4,25 @@ import polars as pl
 
 from turret.data.encoders.base import Encoder
 from turret.data.encoders.categorical import CategoricalEncoder
+from turret.data.encoders.history import HistoryEncoder
 from turret.data.vocabulary import Vocabulary
 from turret.recipe.features.feature import Feature
+from turret.recipe.features.history import History
 
 __all__ = ["ids_of", "restored", "with_vocabulary"]
 
 
 def ids_of(feature: Feature, frame: pl.DataFrame) -> pl.Series:
     """All ids that a feature with a vocabulary finds in the rows of a table."""
+    if isinstance(feature, History):
+        return HistoryEncoder.ids(feature, frame)
     return CategoricalEncoder.ids(feature, frame)
 
 
 def with_vocabulary(feature: Feature, vocabulary: Vocabulary) -> Encoder:
     """The encoder of a feature with a given vocabulary."""
+    if isinstance(feature, History):
+        return HistoryEncoder(feature, vocabulary)
     return CategoricalEncoder(feature, vocabulary)
 
 

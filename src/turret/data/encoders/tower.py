@@ -9,6 +9,7 @@ from jaxtyping import Bool, Shaped
 
 from turret.data.encoders.base import Encoder
 from turret.data.encoders.categorical import CategoricalEncoder
+from turret.data.encoders.history import HistoryEncoder
 from turret.data.encoders.kinds import restored, with_vocabulary
 from turret.data.vocabulary import Vocabulary
 from turret.errors import DataError
@@ -61,7 +62,7 @@ class TowerEncoder:
         return {
             table: encoder.vocabulary
             for key, table in self.tables.items()
-            if isinstance(encoder := self.encoders[key], CategoricalEncoder)
+            if isinstance(encoder := self.encoders[key], CategoricalEncoder | HistoryEncoder)
         }
 
     def with_vocabularies(self, vocabularies: Mapping[str, Vocabulary]) -> "TowerEncoder":

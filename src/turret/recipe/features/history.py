@@ -1,0 +1,59 @@
+"""The feature `history`: the candidates that a query met before."""
+
+from typing import ClassVar, Literal
+
+from turret.recipe.checks import require, require_positive
+from turret.recipe.features.base import Tabled, require_tabled
+
+__all__ = ["History"]
+
+
+class History(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="history"):
+    """The candidates that a query met before, as the pooled embedding rows of their ids.
+
+    For a known query they are its training interactions; a request may bring them itself, which
+    serves a query that was never seen. A training never shows a pair its own candidate.
+
+    Args:
+        column: a list of candidate ids, the most recent last; made from the training interactions
+            where the query table does not have it.
+        name: what the feature is called in its tower; None takes the column's name.
+        embedding_dim: numbers in one embedding row; None takes the model's.
+        table: the embedding table, such as "candidate/movie_title" for that of the candidates' own
+            ids; None makes one of its own.
+        learning_rate: the table's rate is the training's times this.
+        min_count: as for `Categorical`.
+        max_size: as for `Categorical`.
+        length: so many of the most recent candidates are read.
+        pooling: "mean"; "sqrtn", the sum divided by the root of their number; or "recency", a mean
+            in which a candidate counts half as much as one that is `half_life` later.
+        half_life: of "recency", in candidates.
+        sees: what a training shows of a query's other interactions: "past", those strictly earlier
+            than the pair's; or "others", all but those with the pair's candidate.
+        hide: with batches of queries, the share of a query's candidates that a step hides; they are
+            what is to be found from the others.
+
+    Example:
+        >>> History("history", table="candidate/film", pooling="sqrtn").reads
+        ('history',)
+    """
+
+    rule: ClassVar[tuple[str, ...]] = ("min_count", "max_size")
+
+    min_count: int = 1
+    max_size: int | None = None
+    length: int = 50
+    pooling: Literal["mean", "sqrtn", "recency"] = "mean"
+    half_life: float = 10.0
+    sees: Literal["past", "others"] = "others"
+    hide: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require_tabled(self)
+        place, size = f"feature {self.key!r}", self.max_size
+        require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
+        require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
+        require(self.length >= 1, f"{place}: length", self.length, "at least 1")
+        require_positive(f"{place}: half_life", self.half_life)
+        require(0 < self.hide < 1, f"{place}: hide", self.hide, "between 0 and 1")

@@ -1,0 +1,246 @@
+"""Histories against a slow oracle; no pair ever finds its own candidate, or the future."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from turret.data.batches import Batches
+from turret.data.dataset import Dataset
+from turret.data.encoders.fitting import fit_encoders
+from turret.data.encoders.history import HistoryEncoder, right_aligned
+from turret.data.histories import Histories, history_of, with_histories
+from turret.data.splits import random_split
+from turret.data.vocabulary import Vocabulary
+from turret.errors import DataError, RecipeError
+from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.history import History
+from turret.recipe.loss import Softmax
+from turret.recipe.towers import Tower, TwoTower
+
+LENGTH = 4
+
+
+def events(seed: int = 0, n: int = 300) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    columns = {"user": (20, "u"), "film": (15, "f")}
+    named = {k: [f"{c}{v:02}" for v in rng.integers(0, m, n)] for k, (m, c) in columns.items()}
+    return pl.DataFrame({**named, "time": rng.integers(0, 40, n).astype(float)})
+
+
+def dataset(frame: pl.DataFrame | None = None, timestamp: str | None = "time") -> Dataset:
+    frame = events() if frame is None else frame
+    names = {"query_id": "user", "candidate_id": "film"}
+    return Dataset.from_frames(frame, timestamp=timestamp, **names)
+
+
+def model(table: str | None = "candidate/film", **options) -> TwoTower:
+    met = History("met", table=table, **{"length": LENGTH, **options})
+    return TwoTower(query=Tower([Categorical("user"), met]), candidate=Tower([Categorical("film")]))
+
+
+def histories(data: Dataset, **options) -> Histories:
+    config = model(**options)
+    query, _ = fit_encoders(config, with_histories(data, config, train=data))
+    found = Histories.of(data, query, seed=5)
+    assert found is not None
+    return found
+
+
+def in_time(data: Dataset, query: int | np.integer | np.ndarray) -> list[int]:
+    """The events of a query in time, then as they stand, one by one."""
+    rows = [i for i, row in enumerate(data.interactions.query_row) if row == query]
+    times = data.interactions.timestamp
+    return rows if times is None else sorted(rows, key=lambda i: (times[i], i))
+
+
+def entries(row: np.ndarray) -> list[int]:
+    assert (np.diff((row >= 0).astype(int)) >= 0).all()  # at the end of the row
+    return [int(value) - 1 for value in row if value >= 0]  # all 15 films have rows, by name
+
+
+@pytest.mark.parametrize("timestamp", ["time", None])
+def test_the_column_is_each_querys_last_training_candidates(timestamp) -> None:
+    data = dataset(timestamp=timestamp)
+    config = model()
+    column = with_histories(data, config, train=data).queries["met"]
+    for query in range(data.num_queries):
+        want = [data.interactions.candidate_row[i] for i in in_time(data, query)][-LENGTH:]
+        assert column[query].to_list() == data.candidate_ids.gather(want).to_list()
+
+
+def test_it_is_made_from_the_training_part_alone_and_once() -> None:
+    data, config = dataset(), model()
+    parts = random_split(data, test_fraction=0.5, seed=1)
+    train, test = (with_histories(p, config, train=parts.train) for p in (parts.train, parts.test))
+    assert train.queries["met"].to_list() == test.queries["met"].to_list()
+    assert with_histories(train, config, train=parts.test) is train
+    plain = TwoTower(query=Tower([Categorical("user")]), candidate=Tower([Categorical("film")]))
+    assert with_histories(data, plain, train=data) is data
+    assert history_of(plain) is None
+    few = parts.train.with_interactions(parts.train.interactions.take(np.arange(3)))
+    lists = with_histories(few, config, train=few).queries["met"]
+    assert lists.drop_nulls().list.len().sum() == 3
+
+
+@pytest.mark.parametrize("length", [1, 4, 50])
+def test_the_past_is_strictly_earlier(length: int) -> None:
+    data = dataset()
+    met, times = data.interactions.candidate_row, data.interactions.timestamp
+    assert times is not None
+    chosen = np.random.default_rng(3).permutation(300)[:100]
+    parts = histories(data, sees="past", length=length).of_pairs(chosen)
+    for place, event in enumerate(chosen):
+        earlier = [
+            met[i]
+            for i in in_time(data, data.interactions.query_row[event])
+            if times[i] < times[event]
+        ]
+        assert entries(parts["rows"][place]) == earlier[-length:]
+
+
+@pytest.mark.parametrize("timestamp", ["time", None])
+@pytest.mark.parametrize("length", [2, 50])
+def test_the_others_never_hold_the_pairs_own_candidate(length: int, timestamp) -> None:
+    data = dataset(timestamp=timestamp)
+    met = data.interactions.candidate_row
+    chosen = np.random.default_rng(3).permutation(300)[:100]
+    parts = histories(data, length=length).of_pairs(chosen)
+    for place, event in enumerate(chosen):
+        own = [met[i] for i in in_time(data, data.interactions.query_row[event])]
+        # One more than fit are looked at, in case the pair's own is among them.
+        want = [row for row in own[-length - 1 :] if row != met[event]][-length:]
+        assert entries(parts["rows"][place]) == want
+
+
+@pytest.mark.parametrize("hide", [0.01, 0.5, 0.99])
+def test_what_is_hidden_is_not_shown(hide: float) -> None:
+    data = dataset()
+    met, query = data.interactions.candidate_row, data.interactions.query_row
+    found = histories(data, hide=hide, length=50)
+    groups = [in_time(data, row) for row in (7, 3, 11)]
+    chosen = np.concatenate(groups)
+    hidden = np.zeros(len(chosen), bool)
+    for step in range(20):
+        hidden, parts = found.hidden(chosen, step=step)
+        assert len(parts["rows"]) == 3
+        for place, row in enumerate((7, 3, 11)):
+            mine = query[chosen] == row
+            targets = {int(met[i]) for i in chosen[mine & hidden]}
+            shown = [int(met[i]) for i in in_time(data, row) if met[i] not in targets]
+            assert targets and entries(parts["rows"][place]) == shown
+    again, _ = found.hidden(chosen, step=19)
+    assert (again == hidden).all()
+    assert (found.hidden(chosen, step=20)[0] != hidden).any() or hide != 0.5
+
+
+def test_half_of_the_candidates_are_hidden() -> None:
+    data = dataset()
+    order = np.argsort(data.interactions.query_row, kind="stable")
+    found = histories(data)
+    share = np.mean([found.hidden(order, step=step)[0].mean() for step in range(50)])
+    assert abs(share - 0.5) < 0.03
+
+
+def test_weights_of_each_pooling() -> None:
+    rows = np.array([[-1, -1, 3, 5], [-1, -1, -1, -1], [1, 2, 3, 4]], np.int32)
+
+    def weights(**options) -> np.ndarray:
+        encoder = HistoryEncoder(History("met", length=4, **options), Vocabulary(pl.Series(["a"])))
+        return encoder.parts(rows)["weights"]
+
+    there = rows >= 0
+    n = np.array([[2.0], [1.0], [4.0]])
+    np.testing.assert_allclose(weights(), there / n)
+    np.testing.assert_allclose(weights(pooling="sqrtn"), there / np.sqrt(n))
+    found = weights(pooling="recency", half_life=1.0)
+    np.testing.assert_allclose(found[0], [0, 0, 1 / 3, 2 / 3], rtol=1e-6)
+    np.testing.assert_allclose(found[2], np.array([1, 2, 4, 8]) / 15, rtol=1e-6)
+    assert not found[1].any()
+
+
+def test_encoding_lists() -> None:
+    encoder = HistoryEncoder(History("met", length=2), Vocabulary(pl.Series(["a", "b", "c"])))
+    lists = [["a", "x", "b", "c"], [], None, ["x"], [None, "a"]]
+    parts = encoder.encode(pl.DataFrame({"met": lists}))
+    assert parts["rows"].tolist() == [[2, 3], [-1, -1], [-1, -1], [-1, -1], [-1, 1]]
+    assert parts["weights"].tolist() == [[0.5, 0.5], [0, 0], [0, 0], [0, 0], [0, 1]]
+    assert encoder.known(parts).tolist() == [True, False, False, False, True]
+    numbers = HistoryEncoder(History("met", length=2), Vocabulary(pl.Series(["1", "2"])))
+    assert numbers.encode(pl.DataFrame({"met": [[2, 1]]}))["rows"].tolist() == [[2, 1]]
+    assert numbers.encode(pl.DataFrame({"met": [None]}))["rows"].tolist() == [[-1, -1]]
+    with pytest.raises(DataError, match="'met' holds no histories: got 'String'"):
+        encoder.encode(pl.DataFrame({"met": ["a"]}))
+
+
+def test_values_are_aligned_to_the_right() -> None:
+    owner = np.array([0, 0, 0, 3])
+    found = right_aligned(np.array([1, 2, 3, 4], np.int32), owner, n=4, length=2)
+    assert found.tolist() == [[2, 3], [-1, -1], [-1, -1], [-1, 4]]
+
+
+def test_a_history_of_the_past_needs_times() -> None:
+    data = dataset(timestamp=None)
+    with pytest.raises(DataError, match="history of the past needs times"):
+        histories(data, sees="past").of_pairs(np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("length", 0), ("hide", 0.0), ("hide", 1.0), ("half_life", 0.0), ("min_count", 0)],
+)
+def test_impossible_settings(option: str, value: float) -> None:
+    with pytest.raises(RecipeError, match=option):
+        History("met", **{option: value})  # pyright: ignore[reportArgumentType] # options by name
+
+
+@pytest.mark.parametrize("unit", ["pairs", "queries"])
+def test_the_batches_of_a_training(unit) -> None:
+    """Each batch holds for each pair a history without its candidate, and nothing else changes."""
+    config = model()
+    data = with_histories(dataset(), config, train=dataset())
+    query, candidate = fit_encoders(config, data)
+    loss = Softmax(candidates="all" if unit == "queries" else "batch")
+    shown = Histories.of(data, query, seed=5)
+    batches = Batches(
+        data, query, candidate, batch_size=8, loss=loss, unit=unit, seed=5, histories=shown
+    )
+    films = candidate.encode(data.candidates)["film/rows"]
+    for step in range(batches.steps_per_epoch):
+        batch = batches(step)
+        real = batch.pair_weight > 0
+        whole = batch.table_rows["candidate/film"]
+        rows = batch.query["met/rows"][batch.pair_query[real]]
+        own = batch.candidate["film/rows"][batch.pair_candidate[real]]
+        if whole is not None:
+            rows, own = np.where(rows >= 0, whole[rows], -1), whole[own]
+        assert not (rows == own[:, None]).any()
+        assert set(own) <= set(films)
+        again = batches(step)
+        assert all((again.query[name] == batch.query[name]).all() for name in batch.query)
+
+
+def test_a_training_does_not_depend_on_what_is_held_back() -> None:
+    """Held-back events, whatever they are, leave encoders and batches as they were."""
+    frame = events()
+    first = frame.with_columns(held=pl.int_range(300) >= 200)
+    films = sorted(frame["film"].unique())
+    other = first.with_columns(
+        film=pl.when("held").then(pl.col("film").replace(films, films[::-1])).otherwise("film")
+    )
+    found = []
+    for one in (first, other):
+        whole = dataset(one.drop("held"))
+        train = whole.with_interactions(whole.interactions.take(np.arange(200)))
+        config = model()
+        data = with_histories(train, config, train=train)
+        query, candidate = fit_encoders(config, data)
+        shown = Histories.of(data, query, seed=5)
+        batches = Batches(data, query, candidate, batch_size=64, seed=5, histories=shown)
+        states = [state["id"].to_list() for state in (*query.states(), *candidate.states())]
+        found.append((states, [batches(step) for step in range(batches.steps_per_epoch)]))
+    (states, batches), (other_states, other_batches) = found
+    assert states == other_states
+    for one, two in zip(batches, other_batches, strict=True):
+        for name in one.query:
+            assert (one.query[name] == two.query[name]).all()
+        assert (one.pair_candidate == two.pair_candidate).all()

@@ -1,0 +1,131 @@
+"""A model with a history: from a recipe to answers, for queries known and new."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from turret import toml
+from turret.data.dataset import Dataset
+from turret.data.synthetic import synthetic
+from turret.errors import QueryError, RecipeError
+from turret.pipeline.revision import evaluate_bundle
+from turret.pipeline.training import Outcome, train
+from turret.recommender.recommender import Recommender
+
+RECIPE = toml.loads("""
+[data]
+source = "synthetic"
+query_id = "user_id"
+candidate_id = "item_id"
+
+[split]
+validation_fraction = 0.1
+
+[model]
+embedding_dim = 8
+normalize = true
+
+[[model.query.features]]
+kind = "history"
+column = "met"
+table = "candidate/item_id"
+length = 20
+
+[[model.candidate.features]]
+kind = "categorical"
+column = "item_id"
+
+[loss]
+kind = "softmax"
+candidates = "all"
+temperature = 0.2
+
+[train]
+epochs = 20
+batch_size = 32
+learning_rate = 0.05
+early_stopping = { metric = "ndcg@5", patience = 5 }
+
+[evaluation]
+ks = [5]
+bootstrap = 0
+baselines = ["popularity"]
+""")
+
+ELSEWHERE = """
+import sys
+from turret.recommender.recommender import Recommender
+hits = Recommender.load(sys.argv[1]).recommend({"met": [["1", "5"], ["7"]]}, k=3)
+print(hits.ids.tolist(), hits.scores.tobytes().hex())
+"""
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return synthetic(num_queries=80, num_candidates=40, num_interactions=2000, seed=1).dataset
+
+
+@pytest.fixture(scope="module")
+def outcome(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return train(RECIPE, output=tmp_path_factory.mktemp("runs") / "one", dataset=dataset)
+
+
+def test_it_learns_what_goes_with_what(outcome: Outcome) -> None:
+    ours, popular = outcome.report.model, outcome.report.baselines["popularity"]
+    assert ours.seen_excluded["ndcg@5"] > 1.05 * popular.seen_excluded["ndcg@5"]
+
+
+def test_the_stored_history_and_the_same_in_a_request_give_the_same_answer(
+    outcome: Outcome,
+) -> None:
+    recommender = Recommender.load(outcome.bundle)
+    some = recommender.queries.head(5)
+    stored = recommender.recommend({"user_id": some["user_id"].to_list()}, k=4)
+    given = recommender.recommend({"met": some["met"].to_list()}, k=4)
+    assert (stored.ids == given.ids).all()
+    np.testing.assert_allclose(stored.scores, given.scores, rtol=1e-6)
+
+
+def test_a_new_query_is_served_by_its_history(outcome: Outcome) -> None:
+    recommender = Recommender.load(outcome.bundle)
+    ids = recommender.candidates["item_id"].to_list()
+    lists = [[ids[3], ids[9]], ["never seen"], []]
+    assert recommender.fallbacks({"met": lists}).tolist() == [False, True, True]
+    hits = recommender.recommend({"user_id": ["new"] * 3, "met": lists}, k=3)
+    assert hits.counts.tolist() == [3, 3, 3]
+    assert (hits.ids[1] == hits.ids[2]).all()
+    with pytest.raises(QueryError, match="met"):
+        recommender.recommend({"met": ["no list"]}, k=3)
+
+
+def test_another_process_answers_the_same(outcome: Outcome) -> None:
+    here = Recommender.load(outcome.bundle).recommend({"met": [["1", "5"], ["7"]]}, k=3)
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(outcome.bundle)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == f"{here.ids.tolist()} {here.scores.tobytes().hex()}"
+
+
+def test_a_bundle_is_judged_again_with_the_same_figures(
+    outcome: Outcome, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turret.pipeline.revision.sources.load", lambda _: dataset)
+    again = evaluate_bundle(outcome.bundle)
+    assert again.model == outcome.report.model
+    assert not [one for one in again.warnings if "changed" in one]
+
+
+def test_a_past_in_batches_of_queries_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    (feature,) = RECIPE.model.query.features
+    past = msgspec.structs.replace(feature, sees="past")
+    tower = msgspec.structs.replace(RECIPE.model.query, features=(past,))
+    model = msgspec.structs.replace(RECIPE.model, query=tower)
+    with pytest.raises(RecipeError, match="differs from pair to pair"):
+        train(msgspec.structs.replace(RECIPE, model=model), output=tmp_path / "x", dataset=dataset)
