@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from turret.errors import RecipeError
@@ -7,6 +8,7 @@ from turret.evaluation import metrics
 from turret.recipe.checks import METRICS
 from turret.recipe.data import Data, Split
 from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.history import History
 from turret.recipe.loss import Softmax
 from turret.recipe.recipe import Evaluation, Recipe
 from turret.recipe.schedule import Schedule
@@ -213,3 +215,30 @@ def test_early_stopping_needs_a_validation_part() -> None:
         Recipe(data=log, model=model, train=train)
     split = Split(validation_fraction=0.1)
     assert Recipe(data=log, model=model, train=train, split=split).train is train
+
+
+@pytest.mark.parametrize(
+    ("kind", "candidates", "timestamp", "sees"),
+    [
+        ("temporal", "batch", "time", "past"),
+        ("leave_last_out", "batch", "time", "past"),
+        ("temporal", "all", "time", "others"),  # its batches are of queries
+        ("temporal", "batch", None, "others"),
+        ("random", "batch", "time", "others"),
+    ],
+)
+def test_what_a_history_sees_follows_the_split(kind, candidates, timestamp, sees) -> None:
+    users, films = Tower([Categorical("user"), History("met")]), Tower([Categorical("film")])
+    recipe = Recipe(
+        data=Data(source="synthetic", query_id="user", candidate_id="film", timestamp=timestamp),
+        split=Split(kind=kind),
+        model=TwoTower(query=users, candidate=films),
+        loss=Softmax(candidates=candidates),
+    )
+    settled = recipe.settled()
+    assert settled.model.query.features == (Categorical("user"), History("met", sees=sees))
+    assert settled.settled() == settled
+    said = History("met", sees="others")
+    tower = Tower([said])
+    model = TwoTower(query=tower, candidate=films)
+    assert msgspec.structs.replace(recipe, model=model).settled().model == model

@@ -88,7 +88,7 @@ def test_the_past_is_strictly_earlier(length: int) -> None:
     met, times = data.interactions.candidate_row, data.interactions.timestamp
     assert times is not None
     chosen = np.random.default_rng(3).permutation(300)[:100]
-    parts = histories(data, sees="past", length=length).of_pairs(chosen)
+    parts = histories(data, sees="past", length=length).of_pairs(chosen, step=0)
     for place, event in enumerate(chosen):
         earlier = [
             met[i]
@@ -104,7 +104,7 @@ def test_the_others_never_hold_the_pairs_own_candidate(length: int, timestamp) -
     data = dataset(timestamp=timestamp)
     met = data.interactions.candidate_row
     chosen = np.random.default_rng(3).permutation(300)[:100]
-    parts = histories(data, length=length).of_pairs(chosen)
+    parts = histories(data, length=length).of_pairs(chosen, step=0)
     for place, event in enumerate(chosen):
         own = [met[i] for i in in_time(data, data.interactions.query_row[event])]
         # One more than fit are looked at, in case the pair's own is among them.
@@ -139,6 +139,54 @@ def test_half_of_the_candidates_are_hidden() -> None:
     found = histories(data)
     share = np.mean([found.hidden(order, step=step)[0].mean() for step in range(50)])
     assert abs(share - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("sees", ["past", "others"])
+def test_dropout_leaves_some_of_the_shown_out(sees) -> None:
+    data = dataset()
+    chosen = np.random.default_rng(3).permutation(300)[:100]
+    whole = histories(data, sees=sees, length=50).of_pairs(chosen, step=0)["rows"]
+    found = histories(data, sees=sees, length=50, dropout=0.3)
+    shares = []
+    for step in range(20):
+        rows = found.of_pairs(chosen, step=step)["rows"]
+        assert (rows == found.of_pairs(chosen, step=step)["rows"]).all()
+        for some, all_of_them in zip(rows, whole, strict=True):
+            kept = iter(entries(all_of_them))
+            assert all(one in kept for one in entries(some))  # in their order
+        shares.append((rows >= 0).sum() / (whole >= 0).sum())
+    assert abs(np.mean(shares) - 0.7) < 0.02
+
+
+def test_a_table_of_its_own_holds_every_training_candidate() -> None:
+    data = dataset()
+    config = model(table=None, length=1)
+    query, candidate = fit_encoders(config, with_histories(data, config, train=data))
+    met = data.candidate_ids.gather(np.unique(data.interactions.candidate_row))
+    assert query.vocabularies["query/met"].ids.to_list() == met.to_list()
+    assert list(candidate.vocabularies) == ["candidate/film"]
+
+
+def test_a_history_does_not_count_in_the_table_that_it_shares() -> None:
+    """A candidate met once stays below a `min_count` of 2, though a list holds it too."""
+    frame = pl.DataFrame({"user": ["a", "a", "b"], "film": ["x", "y", "y"], "time": [1.0, 2, 3]})
+    film = Categorical("film", min_count=2)
+    met = History("met", table="candidate/film", min_count=2)
+    config = TwoTower(query=Tower([met]), candidate=Tower([film]))
+    data = dataset(frame)
+    query, _ = fit_encoders(config, with_histories(data, config, train=data))
+    assert query.vocabularies["candidate/film"].ids.to_list() == ["y"]
+
+
+def test_towers_have_one_history_and_it_is_the_querys() -> None:
+    film = Tower([Categorical("film")])
+    two = Tower([History("met"), History("met", name="again")])
+    with pytest.raises(RecipeError, match="history features.*at most one"):
+        TwoTower(query=two, candidate=film)
+    with pytest.raises(RecipeError, match="none: queries have them"):
+        TwoTower(query=Tower([Categorical("user")]), candidate=Tower([History("met")]))
+    with pytest.raises(RecipeError, match="'met': heads: got 3, expected a divisor"):
+        TwoTower(query=Tower([History("met", heads=3)]), candidate=film)
 
 
 def test_weights_of_each_pooling() -> None:
@@ -181,12 +229,20 @@ def test_values_are_aligned_to_the_right() -> None:
 def test_a_history_of_the_past_needs_times() -> None:
     data = dataset(timestamp=None)
     with pytest.raises(DataError, match="history of the past needs times"):
-        histories(data, sees="past").of_pairs(np.arange(3))
+        histories(data, sees="past").of_pairs(np.arange(3), step=0)
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("length", 0), ("hide", 0.0), ("hide", 1.0), ("half_life", 0.0), ("min_count", 0)],
+    [
+        ("length", 0),
+        ("hide", 0.0),
+        ("hide", 1.0),
+        ("half_life", 0.0),
+        ("min_count", 0),
+        ("dropout", 1.0),
+        ("layers", 0),
+    ],
 )
 def test_impossible_settings(option: str, value: float) -> None:
     with pytest.raises(RecipeError, match=option):

@@ -14,7 +14,13 @@ from turret.data.synthetic import synthetic
 from turret.errors import QueryError, RecipeError
 from turret.pipeline.revision import evaluate_bundle
 from turret.pipeline.training import Outcome, train
+from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.history import History
+from turret.recipe.loss import Softmax
+from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.training import Train
 from turret.recommender.recommender import Recommender
+from turret.train.trainer import fit
 
 RECIPE = toml.loads("""
 [data]
@@ -129,3 +135,40 @@ def test_a_past_in_batches_of_queries_is_refused(dataset: Dataset, tmp_path: Pat
     model = msgspec.structs.replace(RECIPE.model, query=tower)
     with pytest.raises(RecipeError, match="differs from pair to pair"):
         train(msgspec.structs.replace(RECIPE, model=model), output=tmp_path / "x", dataset=dataset)
+
+
+@pytest.fixture(scope="module")
+def with_ids(dataset: Dataset) -> Recommender:
+    met = History("met", table="candidate/item_id", pooling="transformer", length=8, heads=2)
+    users = Tower([Categorical("user_id", dropout=0.5), met])
+    config = TwoTower(query=users, candidate=Tower([Categorical("item_id")]), embedding_dim=8)
+    settings = Train(epochs=3, batch_size=32)
+    trained = fit(dataset, config, loss=Softmax(candidates="all"), train=settings).trained
+    return Recommender.build(trained, dataset)
+
+
+def test_a_query_that_brings_its_history_needs_no_id(with_ids: Recommender) -> None:
+    ids = with_ids.candidates["item_id"].to_list()
+    lists = [ids[3:9], [ids[1]], ["never seen"]]
+    assert with_ids.fallbacks({"met": lists}).tolist() == [False, False, True]
+    without = with_ids.recommend({"met": lists}, k=3)
+    unknown = with_ids.recommend({"user_id": ["new", "newer", "newest"], "met": lists}, k=3)
+    assert (without.ids == unknown.ids).all()
+    known = with_ids.recommend({"user_id": ["1", "1", "1"], "met": lists}, k=3)
+    assert (known.scores != without.scores).any()
+
+
+def test_a_known_query_with_its_own_history_is_the_stored_one(with_ids: Recommender) -> None:
+    some = with_ids.queries.head(5)
+    stored = with_ids.recommend({"user_id": some["user_id"].to_list()}, k=4)
+    given = with_ids.recommend(some, k=4)
+    assert (stored.ids == given.ids).all()
+    np.testing.assert_allclose(stored.scores, given.scores, rtol=1e-5)
+
+
+def test_a_bundle_keeps_a_learned_pooling(with_ids: Recommender, tmp_path: Path) -> None:
+    opened = Recommender.load(with_ids.save(tmp_path / "one"))
+    asked = {"met": [["1", "5", "7"], ["7"]]}
+    assert opened.recommend(asked, k=3).scores.tobytes() == (
+        with_ids.recommend(asked, k=3).scores.tobytes()
+    )

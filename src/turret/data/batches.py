@@ -16,6 +16,7 @@ from turret.data.batch import Batch, pad
 from turret.data.columns import Columns, ColumnSet
 from turret.data.dataset import Dataset
 from turret.data.distinct import Distinct
+from turret.data.dropping import with_dropped_ids
 from turret.data.encoders.tower import Encoded, TowerEncoder
 from turret.data.histories import Histories
 from turret.data.subtables import SubTables
@@ -75,6 +76,7 @@ class Batches:
             have an interaction, so that one without is not trained to rank last.
         histories: What a training shows of what a query met, so that no pair finds its own
             candidate there; None reads the query table as it stands.
+        dropout: Whether ids are dropped as their features say.
     """
 
     dataset: Dataset
@@ -87,6 +89,7 @@ class Batches:
     reshuffle: bool = True
     catalogue: Int32[np.ndarray, " c"] | None = None
     histories: Histories | None = None
+    dropout: bool = False
     _orders: dict[int, Int64[np.ndarray, " n"]] = field(
         default_factory=dict[int, Int64[np.ndarray, " n"]], init=False, repr=False
     )
@@ -136,13 +139,16 @@ class Batches:
         query_row = interactions.query_row[events]
         candidate_row = interactions.candidate_row[events]
         columns = self._columns.choose(query_row, candidate_row, step=step)
-        query, candidate, table_rows = self._sub_tables.reindex(
-            {
-                name: asked.parts[name] if name in asked.parts else values[queries]
-                for name, values in self._encoded_queries.items()
-            },
-            {name: values[columns.rows] for name, values in self._encoded_candidates.items()},
-        )
+        encoded = {
+            name: asked.parts[name] if name in asked.parts else values[queries]
+            for name, values in self._encoded_queries.items()
+        }
+        columned = {name: values[columns.rows] for name, values in self._encoded_candidates.items()}
+        if self.dropout:
+            generator = np.random.default_rng([self.seed, 3, step])
+            encoded = with_dropped_ids(encoded, self.query_encoder, generator)
+            columned = with_dropped_ids(columned, self.candidate_encoder, generator)
+        query, candidate, table_rows = self._sub_tables.reindex(encoded, columned)
         weights = interactions.weight
         weight = np.ones(len(events), np.float32) if weights is None else weights[events]
         pairs = _Pairs(asked.pair_query, columns.pair_candidate, weight)
@@ -174,7 +180,7 @@ class Batches:
             queries, pair_query = self._queries_in_order(query_row)
             events, pair_query = events[hidden], pair_query[hidden]
         else:
-            queries, parts = query_row, self.histories.of_pairs(events)
+            queries, parts = query_row, self.histories.of_pairs(events, step=step)
             pair_query = np.arange(len(events), dtype=np.int32)
         named = {f"{key}/{name}": array for name, array in parts.items()}
         return _Asked(events, queries, pair_query, named)

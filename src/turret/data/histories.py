@@ -99,15 +99,16 @@ class Histories:
         """The feature."""
         return self.encoder.feature
 
-    def of_pairs(self, events: Int64[np.ndarray, " p"]) -> dict[str, np.ndarray]:
+    def of_pairs(self, events: Int64[np.ndarray, " p"], *, step: int) -> dict[str, np.ndarray]:
         """The history of each pair.
 
         Args:
             events: Positions in the data set's interactions, `[P]`.
+            step: The step, which decides what is dropped.
 
         Returns:
             The feature's parts, an entry a pair: of "past" the candidates strictly earlier than the
-            pair's own; of "others" all but the pair's own.
+            pair's own, else all but the pair's own.
         """
         starts, ends = self._windows(events)
         length = self.feature.length
@@ -116,12 +117,12 @@ class Histories:
         at = ends[:, None] + np.arange(-reach, 0)
         inside = at >= starts[:, None]
         met = self._met[np.where(inside, at, 0)]
-        if self.feature.sees == "others":
+        if self.feature.sees != "past":
             inside &= met != self.dataset.interactions.candidate_row[events][:, None]
         owner, _ = np.nonzero(inside)
         rows = self._table_rows[met[inside]]
-        known = rows > 0
-        return self._parts(rows[known], owner[known], n=len(events))
+        generator = np.random.default_rng([self.seed, 2, step])
+        return self._parts(rows, owner, n=len(events), generator=generator)
 
     def hidden(
         self, events: Int64[np.ndarray, " p"], *, step: int
@@ -146,7 +147,8 @@ class Histories:
         # One draw for each query and candidate: events that repeat a pair share its fate.
         pair = group * self.dataset.num_candidates + interactions.candidate_row[events]
         distinct, of_pair = np.unique(pair, return_inverse=True)
-        draw = np.random.default_rng([self.seed, 2, step]).random(len(distinct))
+        generator = np.random.default_rng([self.seed, 2, step])
+        draw = generator.random(len(distinct))
         hidden = draw < self.feature.hide
         starts = np.searchsorted(distinct, np.arange(len(first)) * self.dataset.num_candidates)
         lowest = np.minimum.reduceat(draw, starts)
@@ -155,13 +157,21 @@ class Histories:
         shown = np.flatnonzero(~hidden)
         shown = shown[np.lexsort((self._rank[events[shown]], group[shown]))]
         rows = self._table_rows[interactions.candidate_row[events[shown]]]
-        known = rows > 0
-        return hidden, self._parts(rows[known], group[shown][known], n=len(first))
+        return hidden, self._parts(rows, group[shown], n=len(first), generator=generator)
 
     def _parts(
-        self, rows: Int32[np.ndarray, " m"], owner: Int64[np.ndarray, " m"], *, n: int
+        self,
+        rows: Int32[np.ndarray, " m"],
+        owner: Int64[np.ndarray, " m"],
+        *,
+        n: int,
+        generator: np.random.Generator,
     ) -> dict[str, np.ndarray]:
         """The feature's parts, no wider than the next power of two after the longest history."""
+        kept = rows > 0
+        if self.feature.dropout > 0:
+            kept &= generator.random(len(rows)) >= self.feature.dropout
+        rows, owner = rows[kept], owner[kept]
         longest = int(np.bincount(owner, minlength=1).max())
         length = min(self.feature.length, 1 << max(0, longest - 1).bit_length())
         return self.encoder.parts(right_aligned(rows, owner, n=n, length=length))

@@ -86,7 +86,7 @@ def train(
         ModelError: the model of `start` is of other widths.
         BundleError: `output` is there and is not a bundle, or `start` is none.
     """
-    path = bundle.require_free(output)
+    path, recipe = bundle.require_free(output), recipe.settled()
     # An optimizer that optax does not know is refused now, not when the data are loaded.
     Program.of(recipe.model, recipe.loss, recipe.train)
     clock = _Clock()

@@ -15,9 +15,10 @@ from turret.recipe.checks import (
     require,
 )
 from turret.recipe.data import Data, Split
+from turret.recipe.features.history import History
 from turret.recipe.loss import Loss, Softmax
 from turret.recipe.towers import TwoTower
-from turret.recipe.training import Train
+from turret.recipe.training import Train, batch_unit
 
 __all__ = ["Evaluation", "Index", "Recipe"]
 
@@ -92,3 +93,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 "train.early_stopping has no validation part to measure on",
                 fix="Set split.validation_fraction above 0, or leave early stopping out.",
             )
+
+    def settled(self) -> "Recipe":
+        """The same recipe with `sees` of a history said: "past" fits splits by time and pairs."""
+        by_time = self.data.timestamp is not None and self.split.kind != "random"
+        past = by_time and batch_unit(self.train, self.loss) == "pairs"
+        features = tuple(
+            msgspec.structs.replace(f, sees="past" if past else "others")
+            if isinstance(f, History) and f.sees is None
+            else f
+            for f in self.model.query.features
+        )
+        query = msgspec.structs.replace(self.model.query, features=features)
+        return msgspec.structs.replace(self, model=msgspec.structs.replace(self.model, query=query))

@@ -12,6 +12,7 @@ from turret.recipe.checks import (
 )
 from turret.recipe.features.base import table_name
 from turret.recipe.features.feature import Feature
+from turret.recipe.features.history import History
 
 __all__ = ["Tower", "TwoTower"]
 
@@ -73,6 +74,7 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         require(self.embedding_dim >= 1, "model.embedding_dim", self.embedding_dim, "at least 1")
+        self._check_histories()
         lookups: list[tuple[str, str, dict[str, object]]] = []
         for name, tower in (("query", self.query), ("candidate", self.candidate)):
             for feature in tower.features:
@@ -84,3 +86,15 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     keys |= {"embedding_dim": dim, "learning_rate": feature.learning_rate}
                     lookups.append((table_name(name, feature), feature.key, keys))
         require_agreement(lookups)
+
+    def _check_histories(self) -> None:
+        """Refuse histories other than one of the query tower: a training hides pairs from that."""
+        found = [f for f in self.query.features if isinstance(f, History)]
+        keys = [f.key for f in found]
+        require(len(found) <= 1, "model.query: history features", keys, "at most one")
+        keys = [f.key for f in self.candidate.features if isinstance(f, History)]
+        require(not keys, "model.candidate: history features", keys, "none: queries have them")
+        for feature in found:
+            dim, heads = feature.embedding_dim or self.embedding_dim, feature.heads
+            expected = f"a divisor of the embedding's width, {dim}"
+            require(dim % heads == 0, f"feature {feature.key!r}: heads", heads, expected)

@@ -10,10 +10,11 @@ from turret.recipe.checks import (
     require_positive,
     require_seed,
 )
+from turret.recipe.loss import Loss
 from turret.recipe.schedule import Schedule
 from turret.recipe.stopping import Checkpointing, EarlyStopping, WarmStart
 
-__all__ = ["Train"]
+__all__ = ["Train", "batch_unit"]
 
 
 class _Options(dict[str, bool | int | float | str]):
@@ -109,3 +110,14 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         for key in keys:
             value = getattr(self, key) or 0.0
             require(0 <= value < math.inf, f"train.{key}", value, "at least 0 and finite")
+
+
+def batch_unit(train: Train, loss: Loss) -> Literal["pairs", "queries"]:
+    """What `train.batch_size` counts.
+
+    Example:
+        >>> from turret.recipe.loss import Softmax
+        >>> batch_unit(Train(), Softmax(candidates="all"))
+        'queries'
+    """
+    return train.batch_unit or ("queries" if loss.candidates == "all" else "pairs")

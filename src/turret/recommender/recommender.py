@@ -185,7 +185,8 @@ class Recommender:
         Args:
             queries: columns by name, each with one value for each of `n` queries: the query id,
                 features of the query tower, or both. Ids may be text or whole numbers. A given
-                value is used as it is, also where the bundle's table holds another one.
+                value is used as it is, also where the bundle's table holds another one. A query
+                that brings its history needs no id.
             k: answers for each query, at least 1.
             exclude_seen: leave out the candidates that the query met in training.
             exclude: for each query the ids of candidates to leave out; unknown ids are passed over.

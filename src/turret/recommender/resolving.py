@@ -10,6 +10,7 @@ import polars as pl
 from jaxtyping import Bool, Float32, Int64
 
 from turret.bundle.bundle import Bundle
+from turret.data.histories import history_of
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError, QueryError, nearest
 
@@ -113,6 +114,9 @@ class Resolver:
         for name in bundle.query_encoder.columns:
             if name in columns:
                 continue
+            if ids is None and name == bundle.query_id and self._brings_history(columns):
+                columns[name] = pl.Series(names, dtype=pl.String)
+                continue
             if ids is None:
                 raise QueryError(
                     f"the query lacks the feature {name}",
@@ -133,6 +137,11 @@ class Resolver:
         else:
             vectors = bundle.trained.query_vectors(frame.filter(~fallback))
         return Resolved(rows, fallback, vectors)
+
+    def _brings_history(self, columns: Mapping[str, pl.Series]) -> bool:
+        """Whether queries say what they met: then they need no id, and are new ones without."""
+        history = history_of(self._bundle.config)
+        return history is not None and history.column in columns
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:
         known = list(dict.fromkeys((self._bundle.query_id, *self._bundle.query_encoder.columns)))

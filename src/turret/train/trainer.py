@@ -16,7 +16,7 @@ from turret.errors import RecipeError, TrainingError
 from turret.model.trained import TrainedModel
 from turret.recipe.loss import Loss, Softmax
 from turret.recipe.towers import TwoTower
-from turret.recipe.training import Train
+from turret.recipe.training import Train, batch_unit
 from turret.train.checkpoint import Checkpoint, Checkpoints, Identity
 from turret.train.hooks import EpochReport, Hook
 from turret.train.loop import Loop, Plan, Validate
@@ -107,7 +107,7 @@ def _prepare(
         query_encoder, candidate_encoder = start.encoders(
             query_encoder, candidate_encoder, vanished=train.warm_start.vanished
         )
-    unit = train.batch_unit or ("queries" if loss.candidates == "all" else "pairs")
+    unit = batch_unit(train, loss)
     _require_shown(config, unit)
     batches = Batches(
         dataset,
@@ -119,6 +119,7 @@ def _prepare(
         seed=train.seed,
         reshuffle=train.reshuffle,
         histories=Histories.of(dataset, query_encoder, seed=train.seed),
+        dropout=True,
     )
     state = TrainState.create(
         Program.of(config, loss, train, dense_optimizer=dense_optimizer),

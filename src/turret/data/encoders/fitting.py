@@ -11,6 +11,7 @@ from turret.data.vocabulary import Vocabulary
 from turret.errors import DataError
 from turret.recipe.features.base import table_name
 from turret.recipe.features.feature import Feature
+from turret.recipe.features.history import History
 from turret.recipe.towers import Tower, TwoTower
 
 __all__ = ["fit_encoders"]
@@ -20,7 +21,8 @@ def fit_encoders(config: TwoTower, train: Dataset) -> tuple[TowerEncoder, TowerE
     """Fit both towers' encoders on the queries and candidates that training interactions name.
 
     Features that share a table share its vocabulary: it is fitted on the values of all their
-    columns.
+    columns. A history adds none to a table that others make; its own holds the candidates of the
+    training interactions.
 
     Args:
         config: The two towers.
@@ -41,10 +43,16 @@ def fit_encoders(config: TwoTower, train: Dataset) -> tuple[TowerEncoder, TowerE
     for name, (tower, frame, rows) in sides.items():
         _require_columns(name, tower, frame)
         for feature in tower.features:
-            table = table_name(name, feature)
-            used = _used(feature, frame, rows)
-            values.setdefault(table, []).append(ids_of(feature, used))
-            rules.setdefault(table, feature)
+            if not isinstance(feature, History):
+                table = table_name(name, feature)
+                used = _used(feature, frame, rows)
+                values.setdefault(table, []).append(ids_of(feature, used))
+                rules.setdefault(table, feature)
+    for feature in config.query.features:
+        if isinstance(feature, History) and table_name("query", feature) not in values:
+            table = table_name("query", feature)
+            values[table] = [train.candidate_ids.gather(train.interactions.candidate_row)]
+            rules[table] = feature
     vocabularies = {
         table: Vocabulary.fit(
             pl.concat(columns), min_count=rules[table].min_count, max_size=rules[table].max_size

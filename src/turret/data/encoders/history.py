@@ -69,12 +69,6 @@ class HistoryEncoder:
         return self.vocabulary.ids.rename("id").to_frame()
 
     @staticmethod
-    def ids(feature: History, frame: pl.DataFrame) -> pl.Series:
-        """All ids that stand in the feature's lists."""
-        lists = HistoryEncoder.lists(feature, frame)
-        return _exploded(lists, what=f"column {feature.column!r}")
-
-    @staticmethod
     def lists(feature: History, frame: pl.DataFrame) -> pl.Series:
         """The feature's column, which must hold lists."""
         lists = frame[feature.column]

@@ -6,10 +6,13 @@ import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from turret.data.encoders.base import Encoder
+from turret.data.encoders.history import HistoryEncoder
 from turret.model.features.lookup import lookup, pooled_lookup
 from turret.model.features.projection import Projection
+from turret.model.features.sequences import AttentionPooling, Transformer
 from turret.recipe.features.base import table_name
 from turret.recipe.features.feature import Feature
+from turret.recipe.features.history import History
 from turret.recipe.towers import Tower
 
 __all__ = ["embed", "embedding_dims", "initial"]
@@ -31,6 +34,8 @@ def initial(key: PRNGKeyArray, encoder: Encoder, *, dim: int) -> eqx.Module | No
     Returns:
         The parameters; None for a feature that has none beside its table.
     """
+    if isinstance(encoder, HistoryEncoder):
+        return _initial_pooling(key, encoder.feature, dim=dim)
     if encoder.num_values == 0:
         return None
     return Projection(key, num_values=encoder.num_values, dim=dim)
@@ -61,8 +66,19 @@ def embed(
         table, rows = tables[table_name(name, feature)], encoded[f"{feature.key}/rows"]
         if rows.ndim == 1:
             vectors.append(lookup(table, rows))
+        elif isinstance(dense, AttentionPooling | Transformer):
+            vectors.append(dense(lookup(table, rows), rows >= 0))
         else:
             vectors.append(pooled_lookup(table, rows, encoded.get(f"{feature.key}/weights")))
     if isinstance(dense, Projection):
         vectors.append(dense(encoded[f"{feature.key}/values"]))
     return sum(vectors[1:], vectors[0])
+
+
+def _initial_pooling(key: PRNGKeyArray, history: History, *, dim: int) -> eqx.Module | None:
+    if history.pooling == "attention":
+        return AttentionPooling(dim=dim, length=history.length)
+    if history.pooling == "transformer":
+        layers, heads = history.layers, history.heads
+        return Transformer(key, dim=dim, length=history.length, layers=layers, heads=heads)
+    return None

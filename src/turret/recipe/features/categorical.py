@@ -20,6 +20,8 @@ class Categorical(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="cate
         learning_rate: the table's rate is the training's times this; at 0 it stays as it starts.
         min_count: values seen less often in the training data share the out-of-vocabulary row.
         max_size: keep only that many of the most frequent values; None keeps all.
+        dropout: the share of a batch's rows of which a training step takes the value for an unseen
+            one, so that the out-of-vocabulary row is trained, and the tower's other features alone.
 
     Example:
         >>> Categorical("user_id").column
@@ -30,6 +32,7 @@ class Categorical(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="cate
 
     min_count: int = 1
     max_size: int | None = None
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -37,3 +40,5 @@ class Categorical(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="cate
         place, size = f"feature {self.key!r}", self.max_size
         require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
         require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
+        share = self.dropout
+        require(0 <= share < 1, f"{place}: dropout", share, "at least 0 and below 1")

@@ -25,13 +25,19 @@ class History(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="history"
         min_count: as for `Categorical`.
         max_size: as for `Categorical`.
         length: so many of the most recent candidates are read.
-        pooling: "mean"; "sqrtn", the sum divided by the root of their number; or "recency", a mean
-            in which a candidate counts half as much as one that is `half_life` later.
+        pooling: "mean"; "sqrtn", the sum divided by the root of their number; "recency", a mean in
+            which a candidate counts half as much as one that is `half_life` later; "attention", a
+            mean whose weights are learned from the candidate and from its place; or "transformer",
+            what a small causal transformer makes of the last candidate.
         half_life: of "recency", in candidates.
+        layers: of "transformer", how many.
+        heads: of "transformer", attention heads of each layer; they divide `embedding_dim`.
         sees: what a training shows of a query's other interactions: "past", those strictly earlier
-            than the pair's; or "others", all but those with the pair's candidate.
+            than the pair's; or "others", all but those with the pair's candidate. None is "past" in
+            a recipe that splits by time and trains in batches of pairs, else "others".
         hide: with batches of queries, the share of a query's candidates that a step hides; they are
             what is to be found from the others.
+        dropout: the share of the candidates shown that a training step leaves out at random.
 
     Example:
         >>> History("history", table="candidate/film", pooling="sqrtn").reads
@@ -43,10 +49,13 @@ class History(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="history"
     min_count: int = 1
     max_size: int | None = None
     length: int = 50
-    pooling: Literal["mean", "sqrtn", "recency"] = "mean"
+    pooling: Literal["mean", "sqrtn", "recency", "attention", "transformer"] = "mean"
     half_life: float = 10.0
-    sees: Literal["past", "others"] = "others"
+    layers: int = 1
+    heads: int = 1
+    sees: Literal["past", "others"] | None = None
     hide: float = 0.5
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -56,4 +65,8 @@ class History(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="history"
         require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
         require(self.length >= 1, f"{place}: length", self.length, "at least 1")
         require_positive(f"{place}: half_life", self.half_life)
+        require(self.layers >= 1, f"{place}: layers", self.layers, "at least 1")
+        require(self.heads >= 1, f"{place}: heads", self.heads, "at least 1")
         require(0 < self.hide < 1, f"{place}: hide", self.hide, "between 0 and 1")
+        share = self.dropout
+        require(0 <= share < 1, f"{place}: dropout", share, "at least 0 and below 1")
