@@ -113,7 +113,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (SMALL.replace('column = "item"', ""), "model.candidate.features[0].column is missing."),
         (
             SMALL.replace('"categorical"\ncolumn = "item"', '"categoric"\ncolumn = "item"'),
-            "here: model.candidate.features[0].kind: got 'categoric', expected 'categorical'."
+            "here: model.candidate.features[0].kind: got 'categoric', expected 'categorical' or"
+            " 'history'."
             " Did you mean 'categorical'?",
         ),
         (

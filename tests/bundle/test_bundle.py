@@ -82,6 +82,7 @@ def feature(column: str) -> dict[str, object]:
         "min_count": 1,
         "max_size": None,
         "learning_rate": 1.0,
+        "dropout": 0.0,
     }
 
 
