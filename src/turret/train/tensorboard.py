@@ -64,8 +64,8 @@ class TensorBoard(Hook):
         self.close()
         self._examples_per_step = report.examples / report.steps_per_epoch
         purge = report.step + 1 if report.step > 0 else None
-        # Its own name holds the second only, and a file that is there would be replaced. The folder's
-        # files are read in the order of their names.
+        # Its own name holds the second only, and a file that is there would be replaced. Files are
+        # read in the order of their names.
         suffix = f".{time.time_ns():020d}"
         self._writer = self._make_writer(self._folder, purge_step=purge, filename_suffix=suffix)
         self._last = None
