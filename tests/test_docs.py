@@ -12,6 +12,7 @@ from sources import ROOT
 import turret
 from turret.cli.app import app
 from turret.data.synthetic import synthetic
+from turret.recipe.baselines import KINDS
 from turret.recipe.data import Data, Split
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
@@ -63,6 +64,19 @@ def test_every_key_of_the_recipe_stands_with_its_default(struct: type[msgspec.St
             shown = json.dumps(default) if isinstance(default, list) else str(default).lower()
             text = shown.replace("1e-07", "1e-7")
             assert any(f"| `{text}` |" in line for line in lines), f"{struct.__name__}.{row} {text}"
+
+
+def test_every_setting_of_a_baseline_stands_with_its_default() -> None:
+    page, rows, kind = PAGES["recipe.md"], set[tuple[str, str, str]](), ""
+    for line in re.findall(r"^\|.*\|$", page, flags=re.MULTILINE):
+        first, key, default = (cell.strip(" `") for cell in line.split("|")[1:4])
+        kind = first or kind
+        rows.add((kind, key, default))
+    for kind, struct in KINDS.items():
+        for field in msgspec.structs.fields(struct):
+            if field.name != "name":
+                default = "none" if field.default is None else str(field.default)
+                assert (kind, field.name, default) in rows
 
 
 def test_every_command_and_option_is_described() -> None:

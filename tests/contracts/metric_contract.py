@@ -1,6 +1,7 @@
 """What every ranking metric must do: subclass `MetricContract` and write the metric down slowly."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -26,15 +27,15 @@ def table(ranks: list[list[int]], ks: tuple[int, ...] = KS) -> RankTable:
     return RankTable.of(indptr, np.array([r for each in ranks for r in each], np.int64), ks=ks)
 
 
-class MetricContract:
+class MetricContract(ABC):
     """Tests for one metric."""
 
     name: ClassVar[str]
 
     @staticmethod
+    @abstractmethod
     def oracle(ranks: list[int], k: int) -> float:
         """The metric of one query with a truth, by its definition."""
-        raise NotImplementedError
 
     def values(self, ranks: list[list[int]], ks: tuple[int, ...] = KS) -> np.ndarray:
         return METRICS[self.name](table(ranks, ks))

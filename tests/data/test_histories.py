@@ -1,5 +1,7 @@
 """Histories against a slow oracle; no pair ever finds its own candidate, or the future."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,7 +10,7 @@ from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders.fitting import fit_encoders
 from turret.data.encoders.history import HistoryEncoder, right_aligned
-from turret.data.histories import Histories, history_of, with_histories
+from turret.data.histories import Histories, with_histories
 from turret.data.splits import random_split
 from turret.data.vocabulary import Vocabulary
 from turret.errors import DataError, RecipeError
@@ -76,7 +78,7 @@ def test_it_is_made_from_the_training_part_alone_and_once() -> None:
     assert with_histories(train, config, train=parts.test) is train
     plain = TwoTower(query=Tower([Categorical("user")]), candidate=Tower([Categorical("film")]))
     assert with_histories(data, plain, train=data) is data
-    assert history_of(plain) is None
+    assert plain.history is None
     few = parts.train.with_interactions(parts.train.interactions.take(np.arange(3)))
     lists = with_histories(few, config, train=few).queries["met"]
     assert lists.drop_nulls().list.len().sum() == 3
@@ -119,25 +121,27 @@ def test_what_is_hidden_is_not_shown(hide: float) -> None:
     found = histories(data, hide=hide, length=50)
     groups = [in_time(data, row) for row in (7, 3, 11)]
     chosen = np.concatenate(groups)
+    owner = np.repeat(np.arange(3, dtype=np.int32), [len(group) for group in groups])
     hidden = np.zeros(len(chosen), bool)
     for step in range(20):
-        hidden, parts = found.hidden(chosen, step=step)
+        hidden, parts = found.hidden(chosen, owner=owner, step=step)
         assert len(parts["rows"]) == 3
         for place, row in enumerate((7, 3, 11)):
             mine = query[chosen] == row
             targets = {int(met[i]) for i in chosen[mine & hidden]}
             shown = [int(met[i]) for i in in_time(data, row) if met[i] not in targets]
             assert targets and entries(parts["rows"][place]) == shown
-    again, _ = found.hidden(chosen, step=19)
+    again, _ = found.hidden(chosen, owner=owner, step=19)
     assert (again == hidden).all()
-    assert (found.hidden(chosen, step=20)[0] != hidden).any() or hide != 0.5
+    assert (found.hidden(chosen, owner=owner, step=20)[0] != hidden).any() or hide != 0.5
 
 
 def test_half_of_the_candidates_are_hidden() -> None:
     data = dataset()
     order = np.argsort(data.interactions.query_row, kind="stable")
+    owner = data.interactions.query_row[order]
     found = histories(data)
-    share = np.mean([found.hidden(order, step=step)[0].mean() for step in range(50)])
+    share = np.mean([found.hidden(order, owner=owner, step=step)[0].mean() for step in range(50)])
     assert abs(share - 0.5) < 0.03
 
 
@@ -224,6 +228,18 @@ def test_values_are_aligned_to_the_right() -> None:
     owner = np.array([0, 0, 0, 3])
     found = right_aligned(np.array([1, 2, 3, 4], np.int32), owner, n=4, length=2)
     assert found.tolist() == [[2, 3], [-1, -1], [-1, -1], [-1, 4]]
+
+
+def test_a_history_shares_rows_with_candidate_ids_only() -> None:
+    data = dataset()
+    titled = replace(data, candidates=data.candidates.with_columns(title=pl.lit("t")))
+    features = [Categorical("film"), Categorical("title")]
+    for table, shares in (("candidate/title", "'title'"), ("query/user", "query features")):
+        met = History("met", table=table)
+        query = Tower([Categorical("user"), met])
+        config = TwoTower(query=query, candidate=Tower(features))
+        with pytest.raises(DataError, match=f"no candidate ids: got .a table of {shares}"):
+            fit_encoders(config, with_histories(titled, config, train=titled))
 
 
 def test_a_history_of_the_past_needs_times() -> None:

@@ -10,6 +10,7 @@ from evaluation.planted import TEST, TRAIN, dataset
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError, RecipeError
 from turret.evaluation.baselines.base import BaselineScores
+from turret.evaluation.baselines.factors import Factors
 from turret.evaluation.baselines.fitting import fit_baseline
 from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.baselines.popularity import Popularity
@@ -141,26 +142,34 @@ def test_ease_solves_its_least_squares_problem(train: Dataset) -> None:
         np.testing.assert_allclose(found[:, j], want, rtol=1e-4, atol=1e-6)
 
 
-def test_ease_refuses_too_many_candidates(train: Dataset) -> None:
-    with pytest.raises(EvaluationError, match="too many candidates for EASE: got 40"):
-        fit_baseline(recipe.EASE(max_candidates=39), train)
+@pytest.mark.parametrize("kind", [recipe.EASE, recipe.ItemKNN, recipe.RP3Beta])
+def test_too_many_candidates_are_refused(train: Dataset, kind) -> None:
+    with pytest.raises(EvaluationError, match="too many candidates: got 40, expected at most 39"):
+        fit_baseline(kind(max_candidates=39), train)
 
 
-def test_ials_ends_where_both_sides_are_solved(train: Dataset) -> None:
-    """Each query's vector solves its weighted ridge regression on the candidates' vectors."""
+def test_the_strongest_do_not_depend_on_how_many_rows_are_dense(
+    train: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scores(recipe.ItemKNN(neighbours=5), train)
+    monkeypatch.setattr("turret.evaluation.baselines.met._CELLS", 3 * 40)
+    assert (scores(recipe.ItemKNN(neighbours=5), train) == whole).all()
+
+
+def test_ials_ends_where_each_side_solves_the_other(train: Dataset) -> None:
+    """Each vector is the weighted ridge regression on the other side's: met ones weigh alpha."""
     config = recipe.IALS(factors=4, regularization=2.0, alpha=6.0, iterations=300)
-    found = scores(config, train)
-    x = met(train)
-    # The rank-4 scores determine the candidates' vectors up to a linear map, which the optimum's
-    # own equations do not notice: both sides of their product are compared.
     fitted, _ = fit_baseline(config, train)
-    queries, candidates = fitted._queries, fitted._candidates  # pyright: ignore[reportAttributeAccessIssue]
-    for row in range(0, 60, 7):
-        weight = np.where(x[row] > 0, 6.0, 1.0)
-        gram = (candidates.T * weight) @ candidates + 2.0 * np.eye(4)
-        want = np.linalg.solve(gram, candidates.T @ (weight * x[row]))
-        np.testing.assert_allclose(queries[row], want, rtol=0.02, atol=0.01)
-    np.testing.assert_allclose(found, queries @ candidates.T, rtol=1e-5, atol=1e-6)
+    assert isinstance(fitted, Factors)
+    x = met(train)
+    sides = ((fitted.queries, fitted.candidates, x), (fitted.candidates, fitted.queries, x.T))
+    for solved, given, hits in sides:
+        for row in range(0, 39, 5):
+            weight = np.where(hits[row] > 0, 6.0, 1.0)
+            gram = (given.T * weight) @ given + 2.0 * np.eye(4)
+            want = np.linalg.solve(gram, given.T @ (weight * hits[row]))
+            np.testing.assert_allclose(solved[row], want, rtol=0.01, atol=1e-3)
+    np.testing.assert_allclose(fitted.scores(ALL), fitted.queries @ fitted.candidates.T, rtol=1e-6)
 
 
 def test_without_its_library_a_baseline_is_left_out_with_a_sentence() -> None:

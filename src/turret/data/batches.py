@@ -176,22 +176,14 @@ class Batches:
             return _Asked(events, queries, pair_query, {})
         key = self.histories.feature.key
         if self.unit == "queries":
-            hidden, parts = self.histories.hidden(events, step=step)
-            queries, pair_query = self._queries_in_order(query_row)
+            queries, pair_query = _queries_in_order(query_row)
+            hidden, parts = self.histories.hidden(events, owner=pair_query, step=step)
             events, pair_query = events[hidden], pair_query[hidden]
         else:
             queries, parts = query_row, self.histories.of_pairs(events, step=step)
             pair_query = np.arange(len(events), dtype=np.int32)
         named = {f"{key}/{name}": array for name, array in parts.items()}
         return _Asked(events, queries, pair_query, named)
-
-    @staticmethod
-    def _queries_in_order(
-        query_row: Int32[np.ndarray, " p"],
-    ) -> tuple[Int32[np.ndarray, " q"], Int32[np.ndarray, " p"]]:
-        """The queries of pairs that stand together, in their order."""
-        new = np.diff(query_row, prepend=-1) != 0
-        return query_row[new], (np.cumsum(new) - 1).astype(np.int32)
 
     def _for_the_loss(
         self, queries: Int32[np.ndarray, " q"], columns: ColumnSet, room: int
@@ -293,6 +285,14 @@ class Batches:
     @cached_property
     def _distinct_queries(self) -> Distinct:
         return Distinct(self.dataset.num_queries)
+
+
+def _queries_in_order(
+    query_row: Int32[np.ndarray, " p"],
+) -> tuple[Int32[np.ndarray, " q"], Int32[np.ndarray, " p"]]:
+    """The queries of pairs that stand together, and for each pair the place of its query."""
+    new = np.diff(query_row, prepend=-1) != 0
+    return query_row[new], (np.cumsum(new) - 1).astype(np.int32)
 
 
 def _spread(

@@ -14,12 +14,7 @@ from turret.errors import DataError
 from turret.recipe.features.history import History
 from turret.recipe.towers import TwoTower
 
-__all__ = ["Histories", "history_of", "with_histories"]
-
-
-def history_of(config: TwoTower) -> History | None:
-    """The history feature of a model's query tower, if it has one."""
-    return next((f for f in config.query.features if isinstance(f, History)), None)
+__all__ = ["Histories", "with_histories"]
 
 
 def with_histories(dataset: Dataset, config: TwoTower, *, train: Dataset) -> Dataset:
@@ -45,7 +40,7 @@ def with_histories(dataset: Dataset, config: TwoTower, *, train: Dataset) -> Dat
         >>> with_histories(data, towers, train=data).queries["met"].to_list()
         [['b', 'a'], ['a']]
     """
-    feature = history_of(config)
+    feature = config.history
     if feature is None or feature.column in dataset.queries.columns:
         return dataset
     order, owner = _by_time(train)
@@ -125,7 +120,7 @@ class Histories:
         return self._parts(rows, owner, n=len(events), generator=generator)
 
     def hidden(
-        self, events: Int64[np.ndarray, " p"], *, step: int
+        self, events: Int64[np.ndarray, " p"], *, owner: Int32[np.ndarray, " p"], step: int
     ) -> tuple[Bool[np.ndarray, " p"], dict[str, np.ndarray]]:
         """Hide some of the candidates of each query; its history is the others.
 
@@ -133,31 +128,27 @@ class Histories:
 
         Args:
             events: All interactions of some queries, those of a query together.
+            owner: For each the place of its query among them, ascending from 0.
             step: The step, which decides what is hidden.
 
         Returns:
-            Which of the interactions are hidden, and the feature's parts, an entry a query in the
-            order of their interactions.
+            Which of the interactions are hidden, and the feature's parts, an entry a query.
         """
-        interactions = self.dataset.interactions
-        first = np.flatnonzero(np.diff(interactions.query_row[events], prepend=-1))
-        group = np.zeros(len(events), np.int64)
-        group[first] = 1
-        group = np.cumsum(group) - 1
+        size, met = self.dataset.num_candidates, self.dataset.interactions.candidate_row[events]
         # One draw for each query and candidate: events that repeat a pair share its fate.
-        pair = group * self.dataset.num_candidates + interactions.candidate_row[events]
+        pair = owner.astype(np.int64) * size + met
         distinct, of_pair = np.unique(pair, return_inverse=True)
         generator = np.random.default_rng([self.seed, 2, step])
         draw = generator.random(len(distinct))
         hidden = draw < self.feature.hide
-        starts = np.searchsorted(distinct, np.arange(len(first)) * self.dataset.num_candidates)
-        lowest = np.minimum.reduceat(draw, starts)
-        hidden |= draw == lowest[distinct // self.dataset.num_candidates]
+        queries = int(owner[-1]) + 1
+        lowest = np.minimum.reduceat(draw, np.searchsorted(distinct, np.arange(queries) * size))
+        hidden |= draw == lowest[distinct // size]
         hidden = hidden[of_pair]
         shown = np.flatnonzero(~hidden)
-        shown = shown[np.lexsort((self._rank[events[shown]], group[shown]))]
-        rows = self._table_rows[interactions.candidate_row[events[shown]]]
-        return hidden, self._parts(rows, group[shown], n=len(first), generator=generator)
+        shown = shown[np.lexsort((self._rank[events[shown]], owner[shown]))]
+        rows, owner = self._table_rows[met[shown]], owner[shown].astype(np.int64)
+        return hidden, self._parts(rows, owner, n=queries, generator=generator)
 
     def _parts(
         self,

@@ -1,6 +1,6 @@
 """What the approximate kinds share: a library proposes candidates, which are then reranked."""
 
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +24,17 @@ BRUTE_FORCE_BELOW = 20_000
 """With fewer candidates than this, an index that was not told otherwise scores them all."""
 
 
-class ProposingParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _AbstractStruct(msgspec.StructMeta, ABCMeta):
+    """Of structs that leave methods to their subclasses."""
+
+
+class ProposingParameters(
+    msgspec.Struct,
+    metaclass=_AbstractStruct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+):
     """The settings of an approximate index.
 
     A subclass names its settings, and gives those that suit `size` vectors of length `dim` by
@@ -35,6 +45,7 @@ class ProposingParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """The settings that a search reads: others may be tried without building the index again."""
 
     @classmethod
+    @abstractmethod
     def suited_to(
         cls, size: int, dim: int, *, given: dict[str, Parameter] | None = None
     ) -> "ProposingParameters":
@@ -48,7 +59,7 @@ class ProposingParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         Returns:
             All settings; those that are given are not yet looked at otherwise.
         """
-        raise NotImplementedError
+        ...
 
     def builds(self) -> list[dict[str, Parameter]]:
         """Gives settings worth building an index with when it is tuned; the first ones are these.
@@ -58,6 +69,7 @@ class ProposingParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         """
         return [{}]
 
+    @abstractmethod
     def searches(self, k: int) -> list[dict[str, Parameter]]:
         """Gives settings of the search worth trying when an index is tuned.
 
@@ -67,12 +79,13 @@ class ProposingParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         Returns:
             Settings out of `SEARCH` by name, from the fastest to the most thorough.
         """
-        raise NotImplementedError
+        ...
 
     @property
+    @abstractmethod
     def divides(self) -> bool:
         """Whether the library prepares more than the vectors themselves."""
-        raise NotImplementedError
+        ...
 
 
 class ProposingIndex(Index):

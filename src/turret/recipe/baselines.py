@@ -81,17 +81,21 @@ class ItemKNN(_Named, frozen=True, kw_only=True, tag_field="kind", tag="item_knn
         weighting: what is put into the cosine: plain ones, TF-IDF or BM25 (k1 = 1.2, b = 0.75).
         neighbours: how many neighbours of each candidate count.
         shrink: added to the denominator, against chance similarities of rare candidates.
+        max_candidates: above so many candidates it is left out: time grows with their square.
     """
 
     weighting: Literal["plain", "tfidf", "bm25"] = "plain"
     neighbours: int = 100
     shrink: float = 10.0
+    max_candidates: int = 50_000
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         place = "evaluation.baselines: "
         require(self.neighbours >= 1, place + "neighbours", self.neighbours, "at least 1")
         require(0 <= self.shrink < 1e9, place + "shrink", self.shrink, "at least 0")
+        most = self.max_candidates
+        require(most >= 1, place + "max_candidates", most, "at least 1")
 
 
 class RP3Beta(_Named, frozen=True, kw_only=True, tag_field="kind", tag="rp3beta"):
@@ -102,11 +106,13 @@ class RP3Beta(_Named, frozen=True, kw_only=True, tag_field="kind", tag="rp3beta"
         alpha: power of the probabilities of a step.
         beta: power of the popularity that a candidate is divided by.
         neighbours: how many neighbours of each candidate count.
+        max_candidates: above so many candidates it is left out: time grows with their square.
     """
 
     alpha: float = 1.0
     beta: float = 0.6
     neighbours: int = 100
+    max_candidates: int = 50_000
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -114,6 +120,8 @@ class RP3Beta(_Named, frozen=True, kw_only=True, tag_field="kind", tag="rp3beta"
         require_positive(place + "alpha", self.alpha)
         require(0 <= self.beta < 100, place + "beta", self.beta, "at least 0")
         require(self.neighbours >= 1, place + "neighbours", self.neighbours, "at least 1")
+        most = self.max_candidates
+        require(most >= 1, place + "max_candidates", most, "at least 1")
 
 
 class EASE(_Named, frozen=True, kw_only=True, tag_field="kind", tag="ease"):
@@ -144,7 +152,7 @@ class IALS(_Named, frozen=True, kw_only=True, tag_field="kind", tag="ials"):
         name: what reports call it.
         factors: numbers in a vector.
         regularization: factor of the squared lengths of the vectors.
-        alpha: weight of a met candidate beyond that of one not met.
+        alpha: weight of a candidate that was met; one that was not weighs 1.
         iterations: passes over both sides.
         seed: of the initial vectors.
     """

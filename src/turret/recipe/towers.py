@@ -87,6 +87,11 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     lookups.append((table_name(name, feature), feature.key, keys))
         require_agreement(lookups)
 
+    @property
+    def history(self) -> History | None:
+        """The history feature of the query tower, if it has one."""
+        return next((f for f in self.query.features if isinstance(f, History)), None)
+
     def _check_histories(self) -> None:
         """Refuse histories other than one of the query tower: a training hides pairs from that."""
         found = [f for f in self.query.features if isinstance(f, History)]

@@ -10,7 +10,6 @@ import polars as pl
 from jaxtyping import Bool, Float32, Int64
 
 from turret.bundle.bundle import Bundle
-from turret.data.histories import history_of
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError, QueryError, nearest
 
@@ -140,7 +139,7 @@ class Resolver:
 
     def _brings_history(self, columns: Mapping[str, pl.Series]) -> bool:
         """Whether queries say what they met: then they need no id, and are new ones without."""
-        history = history_of(self._bundle.config)
+        history = self._bundle.config.history
         return history is not None and history.column in columns
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ import optax
 from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders.fitting import fit_encoders
-from turret.data.histories import Histories, history_of, with_histories
+from turret.data.histories import Histories, with_histories
 from turret.errors import RecipeError, TrainingError
 from turret.model.trained import TrainedModel
 from turret.recipe.loss import Loss, Softmax
@@ -216,7 +216,7 @@ def fit(
 
 def _require_shown(config: TwoTower, unit: str) -> None:
     """Refuse a history of the past where a query is scored once for all of its pairs."""
-    feature = history_of(config)
+    feature = config.history
     if feature is not None and feature.sees == "past" and unit == "queries":
         raise RecipeError(
             "a history of the past differs from pair to pair, but batches are of queries",

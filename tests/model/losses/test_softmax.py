@@ -178,7 +178,8 @@ def test_half_precision_never_overflows(name):
     assert not any(np.isnan(g).any() for g in gradients)
 
 
-def test_bfloat16_products_are_close():
+@pytest.mark.parametrize("temperature", [1.0, 0.1, 0.05])
+def test_bfloat16_products_are_close(temperature):
     rng = np.random.default_rng(0)
     q, c = (rng.normal(size=(n, 32)).astype(np.float32) for n in (64, 48))
     q, c = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (q, c))
@@ -189,7 +190,7 @@ def test_bfloat16_products_are_close():
     }
     values, slopes = [], []
     for precision in ("float32", "bfloat16"):
-        config = Softmax(temperature=0.1, precision=precision)
+        config = Softmax(temperature=temperature, precision=precision)
         loss = lambda q, config=config: softmax_loss(q, jnp.asarray(c), **rest, config=config)  # noqa: E731
         value, slope = jax.value_and_grad(loss)(jnp.asarray(q))
         values.append(float(value))

@@ -7,14 +7,15 @@ import polars as pl
 from jaxtyping import Bool
 
 from turret.data.encoders.base import Parts
-from turret.data.vocabulary import Vocabulary, as_ids
+from turret.data.encoders.vocabularied import VocabularyEncoder
+from turret.data.vocabulary import as_ids
 from turret.recipe.features.categorical import Categorical
 
 __all__ = ["CategoricalEncoder"]
 
 
 @dataclass(frozen=True, eq=False)
-class CategoricalEncoder:
+class CategoricalEncoder(VocabularyEncoder):
     """One value a row, looked up in a vocabulary; unseen and missing values share row 0.
 
     Attributes:
@@ -23,17 +24,6 @@ class CategoricalEncoder:
     """
 
     feature: Categorical
-    vocabulary: Vocabulary
-
-    @property
-    def num_rows(self) -> int:
-        """Rows of its embedding table, the out-of-vocabulary row included."""
-        return self.vocabulary.num_rows
-
-    @property
-    def num_values(self) -> int:
-        """It has no numbers."""
-        return 0
 
     def encode(self, frame: pl.DataFrame) -> Parts:
         """The part `rows`, `[n]`; 0 for a null or an unseen value."""
@@ -42,10 +32,6 @@ class CategoricalEncoder:
     def known(self, parts: Parts) -> Bool[np.ndarray, " n"]:
         """Whether each value stood in the training data."""
         return parts["rows"] > 0
-
-    def state(self) -> pl.DataFrame:
-        """The column `id`: the vocabulary, from row 1."""
-        return self.vocabulary.ids.rename("id").to_frame()
 
     @staticmethod
     def ids(feature: Categorical, frame: pl.DataFrame) -> pl.Series:

@@ -5,7 +5,8 @@ import polars as pl
 from jaxtyping import Int32
 
 from turret.data.dataset import Dataset
-from turret.data.encoders.kinds import ids_of, with_vocabulary
+from turret.data.encoders.categorical import CategoricalEncoder
+from turret.data.encoders.kinds import with_vocabulary
 from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import Vocabulary
 from turret.errors import DataError
@@ -32,7 +33,8 @@ def fit_encoders(config: TwoTower, train: Dataset) -> tuple[TowerEncoder, TowerE
         The query tower's encoder and the candidate tower's.
 
     Raises:
-        DataError: When a feature's column is absent from its table.
+        DataError: When a feature's column is absent from its table, or a history shares the rows
+            of another column than the candidates' ids.
     """
     sides = {
         "query": (config.query, train.queries, train.interactions.query_row),
@@ -46,13 +48,16 @@ def fit_encoders(config: TwoTower, train: Dataset) -> tuple[TowerEncoder, TowerE
             if not isinstance(feature, History):
                 table = table_name(name, feature)
                 used = _used(feature, frame, rows)
-                values.setdefault(table, []).append(ids_of(feature, used))
+                values.setdefault(table, []).append(CategoricalEncoder.ids(feature, used))
                 rules.setdefault(table, feature)
-    for feature in config.query.features:
-        if isinstance(feature, History) and table_name("query", feature) not in values:
-            table = table_name("query", feature)
+    history = config.history
+    if history is not None:
+        table = table_name("query", history)
+        if table in values:
+            _require_candidate_ids(config, history, train)
+        else:
             values[table] = [train.candidate_ids.gather(train.interactions.candidate_row)]
-            rules[table] = feature
+            rules[table] = history
     vocabularies = {
         table: Vocabulary.fit(
             pl.concat(columns), min_count=rules[table].min_count, max_size=rules[table].max_size
@@ -73,6 +78,19 @@ def _used(feature: Feature, frame: pl.DataFrame, rows: Int32[np.ndarray, " n"]) 
     """What training shows of a feature: its rows once, or as often as interactions name them."""
     counted = feature.min_count > 1 or feature.max_size is not None
     return frame.select(feature.reads)[rows if counted else np.unique(rows)]
+
+
+def _require_candidate_ids(config: TwoTower, history: History, train: Dataset) -> None:
+    """Refuse a history on a table of other values: none of its ids would be found there."""
+    table = table_name("query", history)
+    columns = [f.column for f in config.candidate.features if table_name("candidate", f) == table]
+    if train.candidate_id not in columns:
+        raise DataError(
+            f"the history {history.key!r} shares the table {table!r}, which has no candidate ids",
+            got=f"a table of {', '.join(map(repr, columns)) or 'query features'}",
+            expected=f"one of {train.candidate_id!r}",
+            fix="Leave `table` out: the history then has a table of its own.",
+        )
 
 
 def _require_columns(name: str, tower: Tower, frame: pl.DataFrame) -> None:

@@ -7,7 +7,8 @@ import polars as pl
 from jaxtyping import Bool, Float32, Int32
 
 from turret.data.encoders.base import Parts
-from turret.data.vocabulary import Vocabulary, as_ids
+from turret.data.encoders.vocabularied import VocabularyEncoder
+from turret.data.vocabulary import as_ids
 from turret.errors import DataError
 from turret.recipe.features.history import History
 
@@ -15,7 +16,7 @@ __all__ = ["HistoryEncoder", "right_aligned"]
 
 
 @dataclass(frozen=True, eq=False)
-class HistoryEncoder:
+class HistoryEncoder(VocabularyEncoder):
     """A list of candidate ids a row; those without an embedding row are passed over.
 
     A null, an empty list, and one of which no id is known give no entry: the zero vector.
@@ -26,17 +27,6 @@ class HistoryEncoder:
     """
 
     feature: History
-    vocabulary: Vocabulary
-
-    @property
-    def num_rows(self) -> int:
-        """Rows of its embedding table, the out-of-vocabulary row included."""
-        return self.vocabulary.num_rows
-
-    @property
-    def num_values(self) -> int:
-        """It has no numbers."""
-        return 0
 
     def encode(self, frame: pl.DataFrame) -> Parts:
         """The parts `rows` and `weights`, `[n, length]`, the most recent last."""
@@ -63,10 +53,6 @@ class HistoryEncoder:
     def known(self, parts: Parts) -> Bool[np.ndarray, " n"]:
         """Whether at least one candidate of each history has an embedding row."""
         return np.asarray((parts["rows"] > 0).any(axis=1))
-
-    def state(self) -> pl.DataFrame:
-        """The column `id`: the vocabulary, from row 1."""
-        return self.vocabulary.ids.rename("id").to_frame()
 
     @staticmethod
     def lists(feature: History, frame: pl.DataFrame) -> pl.Series:

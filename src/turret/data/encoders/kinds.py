@@ -6,16 +6,10 @@ from turret.data.encoders.base import Encoder
 from turret.data.encoders.categorical import CategoricalEncoder
 from turret.data.encoders.history import HistoryEncoder
 from turret.data.vocabulary import Vocabulary
-from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
 
-__all__ = ["ids_of", "restored", "with_vocabulary"]
-
-
-def ids_of(feature: Categorical, frame: pl.DataFrame) -> pl.Series:
-    """All ids that a feature with a vocabulary finds in the rows of a table."""
-    return CategoricalEncoder.ids(feature, frame)
+__all__ = ["restored", "with_vocabulary"]
 
 
 def with_vocabulary(feature: Feature, vocabulary: Vocabulary) -> Encoder:

@@ -8,9 +8,8 @@ import polars as pl
 from jaxtyping import Bool, Shaped
 
 from turret.data.encoders.base import Encoder
-from turret.data.encoders.categorical import CategoricalEncoder
-from turret.data.encoders.history import HistoryEncoder
 from turret.data.encoders.kinds import restored, with_vocabulary
+from turret.data.encoders.vocabularied import VocabularyEncoder
 from turret.data.vocabulary import Vocabulary
 from turret.errors import DataError
 from turret.recipe.features.base import table_name
@@ -62,7 +61,7 @@ class TowerEncoder:
         return {
             table: encoder.vocabulary
             for key, table in self.tables.items()
-            if isinstance(encoder := self.encoders[key], CategoricalEncoder | HistoryEncoder)
+            if isinstance(encoder := self.encoders[key], VocabularyEncoder)
         }
 
     def with_vocabularies(self, vocabularies: Mapping[str, Vocabulary]) -> "TowerEncoder":

@@ -2,6 +2,7 @@
 
 import importlib
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,38 +16,33 @@ from turret.recipe.baselines import IALS
 __all__ = ["Factors", "fit_ials"]
 
 
+@dataclass(frozen=True, eq=False)
 class Factors:
     """Scores that are inner products of the queries' and the candidates' vectors.
 
-    Args:
-        queries: a vector for each query, `[queries, d]`.
-        candidates: a vector for each candidate, `[candidates, d]`.
+    Attributes:
+        queries: A vector for each query.
+        candidates: A vector for each candidate.
     """
 
-    def __init__(
-        self,
-        queries: Float32[np.ndarray, "queries d"],
-        candidates: Float32[np.ndarray, "candidates d"],
-    ) -> None:
-        """Keep both."""
-        self._queries = queries
-        self._candidates = candidates
+    queries: Float32[np.ndarray, "queries d"]
+    candidates: Float32[np.ndarray, "candidates d"]
 
     @property
     def num_candidates(self) -> int:
         """The number of candidates it scores."""
-        return len(self._candidates)
+        return len(self.candidates)
 
     def scores(self, query_row: Int32[np.ndarray, " n"]) -> Float32[np.ndarray, "n candidates"]:
         """The inner products; see `Baseline.scores`."""
-        return self._queries[query_row] @ self._candidates.T
+        return self.queries[query_row] @ self.candidates.T
 
 
 def fit_ials(train: Dataset, config: IALS) -> Factors:
-    r"""Implicit alternating least squares: a candidate that was met counts `1 + alpha` times.
+    r"""Implicit alternating least squares: a candidate that was met weighs alpha, another one 1.
 
-    Minimises `sum_ui c_ui (x_ui - q_u . c_i)^2 + regularization (|q|^2 + |c|^2)` with
-    `c_ui = 1 + alpha` where u met i, else 1.
+    Minimises `sum_ui w_ui (x_ui - q_u . c_i)^2 + regularization (sum_u |q_u|^2 + sum_i |c_i|^2)`
+    with `w_ui = alpha` and `x_ui = 1` where u met i, else 1 and 0.
 
     Args:
         train: the training part.
@@ -66,7 +62,6 @@ def fit_ials(train: Dataset, config: IALS) -> Factors:
         threads: Any = importlib.import_module("threadpoolctl")
     except ImportError as error:
         raise MissingPartError("implicit", extra="baselines") from error
-    met = met_matrix(train).astype(np.float32)
     # Its own threads are slowed down by those of the linear algebra library.
     with threads.threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -78,7 +73,7 @@ def fit_ials(train: Dataset, config: IALS) -> Factors:
             random_state=config.seed,
             use_gpu=False,
         )
-        model.fit(met * np.float32(1.0), show_progress=False)
+        model.fit(met_matrix(train), show_progress=False)
     return Factors(
         np.asarray(model.user_factors, np.float32), np.asarray(model.item_factors, np.float32)
     )

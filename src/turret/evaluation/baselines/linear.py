@@ -23,14 +23,18 @@ def fit_item_knn(train: Dataset, config: ItemKNN) -> CandidateLinks:
 
     Args:
         train: the training part.
-        config: weighting, neighbours and shrinkage.
+        config: weighting, neighbours and shrinkage, and the most candidates there may be.
 
     Returns:
         The fitted baseline.
 
+    Raises:
+        EvaluationError: if there are too many candidates.
+
     Reference:
         Sarwar et al., "Item-based collaborative filtering recommendation algorithms", WWW 2001.
     """
+    _require_at_most(config.max_candidates, train)
     met = met_matrix(train)
     weighted = _weighted(met, config.weighting)
     norms = np.sqrt(np.asarray((weighted * weighted).sum(axis=0), np.float64))
@@ -50,15 +54,19 @@ def fit_rp3beta(train: Dataset, config: RP3Beta) -> CandidateLinks:
 
     Args:
         train: the training part.
-        config: both powers, and neighbours.
+        config: both powers and neighbours, and the most candidates there may be.
 
     Returns:
         The fitted baseline.
+
+    Raises:
+        EvaluationError: if there are too many candidates.
 
     Reference:
         Paudel et al., "Updatable, accurate, diverse, and scalable recommendations for interactive
         applications", TiiS 2017.
     """
+    _require_at_most(config.max_candidates, train)
     met = met_matrix(train)
     popularity = np.asarray(met.sum(axis=0), np.float64)
     to_query = _row_shares(sparse.csr_array(met.T)).power(config.alpha)
@@ -86,18 +94,12 @@ def fit_ease(train: Dataset, config: EASE) -> CandidateLinks:
         The fitted baseline.
 
     Raises:
-        EvaluationError: if there are too many candidates.
+        EvaluationError: if there are too many candidates, or the regularisation is too small.
 
     Reference:
         Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
     """
-    if train.num_candidates > config.max_candidates:
-        raise EvaluationError(
-            "there are too many candidates for EASE",
-            got=train.num_candidates,
-            expected=f"at most {config.max_candidates:,}",
-            fix="Raise its max_candidates if there are memory and time.",
-        )
+    _require_at_most(config.max_candidates, train)
     met = met_matrix(train)
     gram = (met.T @ met).toarray().astype(np.float64)
     gram[np.diag_indices_from(gram)] += config.regularization
@@ -116,6 +118,16 @@ def fit_ease(train: Dataset, config: EASE) -> CandidateLinks:
     links = -inverse / np.diag(inverse)
     np.fill_diagonal(links, 0.0)
     return CandidateLinks(met, links.astype(np.float32))
+
+
+def _require_at_most(most: int, train: Dataset) -> None:
+    if train.num_candidates > most:
+        raise EvaluationError(
+            "there are too many candidates",
+            got=train.num_candidates,
+            expected=f"at most {most:,}",
+            fix="Raise its max_candidates if there are memory and time.",
+        )
 
 
 def _row_shares(matrix: sparse.csr_array) -> sparse.csr_array:

@@ -10,7 +10,8 @@ from turret.data.dataset import Dataset
 
 __all__ = ["CandidateLinks", "met_matrix", "strongest"]
 
-_BLOCK = 512
+_CELLS = 1 << 24
+"""Entries of a product that are dense at a time, 8 bytes each, and a few more in between."""
 
 
 def met_matrix(train: Dataset) -> sparse.csr_array:
@@ -57,8 +58,9 @@ def strongest(
     """
     n, _ = cast("tuple[int, int]", left.shape)
     parts: list[sparse.csr_array] = []
-    for start in range(0, n, _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, n))
+    step = max(1, _CELLS // max(n, 1))
+    for start in range(0, n, step):
+        rows = np.arange(start, min(start + step, n))
         block = (left[rows] @ right).toarray().astype(np.float64)
         if scale is not None:
             block *= scale

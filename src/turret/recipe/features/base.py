@@ -7,7 +7,15 @@ import msgspec
 
 from turret.recipe.checks import require
 
-__all__ = ["Described", "Tabled", "require_described", "require_tabled", "table_name"]
+__all__ = [
+    "Described",
+    "Tabled",
+    "Vocabularied",
+    "require_described",
+    "require_tabled",
+    "require_vocabularied",
+    "table_name",
+]
 
 
 class _Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +71,20 @@ class Tabled(Described, frozen=True, kw_only=True):
         return True
 
 
+class Vocabularied(Tabled, frozen=True, kw_only=True):
+    """A feature whose embedding rows stand for ids that training met.
+
+    Args:
+        min_count: values seen less often in the training data share the out-of-vocabulary row.
+        max_size: keep only that many of the most frequent values; None keeps all.
+    """
+
+    rule: ClassVar[tuple[str, ...]] = ("min_count", "max_size")
+
+    min_count: int = 1
+    max_size: int | None = None
+
+
 def table_name(tower: str, feature: Tabled) -> str:
     """The embedding table that a feature looks up: its own unless the recipe names a shared one.
 
@@ -96,3 +118,15 @@ def require_tabled(feature: Tabled) -> None:
     require_described(feature)
     place, rate = f"feature {feature.key!r}", feature.learning_rate
     require(0 <= rate < math.inf, f"{place}: learning_rate", rate, "at least 0 and finite")
+
+
+def require_vocabularied(feature: Vocabularied) -> None:
+    """Refuse impossible values of the keys that every feature with a vocabulary has.
+
+    Raises:
+        RecipeError: if one is impossible.
+    """
+    require_tabled(feature)
+    place, size = f"feature {feature.key!r}", feature.max_size
+    require(feature.min_count >= 1, f"{place}: min_count", feature.min_count, "at least 1")
+    require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")

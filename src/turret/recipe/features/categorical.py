@@ -1,14 +1,12 @@
 """The feature `categorical`: one value a row."""
 
-from typing import ClassVar
-
 from turret.recipe.checks import require
-from turret.recipe.features.base import Tabled, require_tabled
+from turret.recipe.features.base import Vocabularied, require_vocabularied
 
 __all__ = ["Categorical"]
 
 
-class Categorical(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="categorical"):
+class Categorical(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="categorical"):
     """A feature with one embedding row for each distinct value of a column.
 
     Args:
@@ -28,17 +26,11 @@ class Categorical(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="cate
         'user_id'
     """
 
-    rule: ClassVar[tuple[str, ...]] = ("min_count", "max_size")
-
-    min_count: int = 1
-    max_size: int | None = None
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        require_tabled(self)
-        place, size = f"feature {self.key!r}", self.max_size
-        require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
-        require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
+        require_vocabularied(self)
+        place = f"feature {self.key!r}"
         share = self.dropout
         require(0 <= share < 1, f"{place}: dropout", share, "at least 0 and below 1")

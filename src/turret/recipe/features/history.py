@@ -1,14 +1,14 @@
 """The feature `history`: the candidates that a query met before."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from turret.recipe.checks import require, require_positive
-from turret.recipe.features.base import Tabled, require_tabled
+from turret.recipe.features.base import Vocabularied, require_vocabularied
 
 __all__ = ["History"]
 
 
-class History(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="history"):
+class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="history"):
     """The candidates that a query met before, as the pooled embedding rows of their ids.
 
     For a known query they are its training interactions; a request may bring them itself, which
@@ -44,10 +44,6 @@ class History(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="history"
         ('history',)
     """
 
-    rule: ClassVar[tuple[str, ...]] = ("min_count", "max_size")
-
-    min_count: int = 1
-    max_size: int | None = None
     length: int = 50
     pooling: Literal["mean", "sqrtn", "recency", "attention", "transformer"] = "mean"
     half_life: float = 10.0
@@ -59,10 +55,8 @@ class History(Tabled, frozen=True, kw_only=True, tag_field="kind", tag="history"
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        require_tabled(self)
-        place, size = f"feature {self.key!r}", self.max_size
-        require(self.min_count >= 1, f"{place}: min_count", self.min_count, "at least 1")
-        require(size is None or size >= 1, f"{place}: max_size", size, "at least 1")
+        require_vocabularied(self)
+        place = f"feature {self.key!r}"
         require(self.length >= 1, f"{place}: length", self.length, "at least 1")
         require_positive(f"{place}: half_life", self.half_life)
         require(self.layers >= 1, f"{place}: layers", self.layers, "at least 1")
