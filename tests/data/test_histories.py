@@ -60,6 +60,13 @@ def entries(row: np.ndarray) -> list[int]:
     return [int(value) - 1 for value in row if value >= 0]  # all 15 films have rows, by name
 
 
+def by_pair(found) -> np.ndarray:
+    """The rows of each pair's history, whichever pair it is shared with."""
+    first, history, parts = found
+    assert (history[first] == np.arange(len(first))).all()
+    return parts["rows"][history]
+
+
 @pytest.mark.parametrize("timestamp", ["time", None])
 def test_the_column_is_each_querys_last_training_candidates(timestamp) -> None:
     data = dataset(timestamp=timestamp)
@@ -89,15 +96,18 @@ def test_the_past_is_strictly_earlier(length: int) -> None:
     data = dataset()
     met, times = data.interactions.candidate_row, data.interactions.timestamp
     assert times is not None
-    chosen = np.random.default_rng(3).permutation(300)[:100]
-    parts = histories(data, sees="past", length=length).of_pairs(chosen, step=0)
+    chosen = np.random.default_rng(3).permutation(300)[:200]
+    found = histories(data, sees="past", length=length).of_pairs(chosen, step=0)
+    rows, distinct = by_pair(found), set[tuple[int, float]]()
     for place, event in enumerate(chosen):
         earlier = [
             met[i]
             for i in in_time(data, data.interactions.query_row[event])
             if times[i] < times[event]
         ]
-        assert entries(parts["rows"][place]) == earlier[-length:]
+        assert entries(rows[place]) == earlier[-length:]
+        distinct.add((int(data.interactions.query_row[event]), float(times[event])))
+    assert len(found[0]) == len(distinct) < len(chosen)
 
 
 @pytest.mark.parametrize("timestamp", ["time", None])
@@ -105,13 +115,13 @@ def test_the_past_is_strictly_earlier(length: int) -> None:
 def test_the_others_never_hold_the_pairs_own_candidate(length: int, timestamp) -> None:
     data = dataset(timestamp=timestamp)
     met = data.interactions.candidate_row
-    chosen = np.random.default_rng(3).permutation(300)[:100]
-    parts = histories(data, length=length).of_pairs(chosen, step=0)
+    chosen = np.random.default_rng(3).permutation(300)[:200]
+    rows = by_pair(histories(data, length=length).of_pairs(chosen, step=0))
     for place, event in enumerate(chosen):
         own = [met[i] for i in in_time(data, data.interactions.query_row[event])]
         # One more than fit are looked at, in case the pair's own is among them.
         want = [row for row in own[-length - 1 :] if row != met[event]][-length:]
-        assert entries(parts["rows"][place]) == want
+        assert entries(rows[place]) == want
 
 
 @pytest.mark.parametrize("hide", [0.01, 0.5, 0.99])
@@ -148,13 +158,13 @@ def test_half_of_the_candidates_are_hidden() -> None:
 @pytest.mark.parametrize("sees", ["past", "others"])
 def test_dropout_leaves_some_of_the_shown_out(sees) -> None:
     data = dataset()
-    chosen = np.random.default_rng(3).permutation(300)[:100]
-    whole = histories(data, sees=sees, length=50).of_pairs(chosen, step=0)["rows"]
+    chosen = np.random.default_rng(3).permutation(300)[:200]
+    whole = by_pair(histories(data, sees=sees, length=50).of_pairs(chosen, step=0))
     found = histories(data, sees=sees, length=50, dropout=0.3)
     shares = []
     for step in range(20):
-        rows = found.of_pairs(chosen, step=step)["rows"]
-        assert (rows == found.of_pairs(chosen, step=step)["rows"]).all()
+        rows = by_pair(found.of_pairs(chosen, step=step))
+        assert (rows == by_pair(found.of_pairs(chosen, step=step))).all()
         for some, all_of_them in zip(rows, whole, strict=True):
             kept = iter(entries(all_of_them))
             assert all(one in kept for one in entries(some))  # in their order
@@ -289,6 +299,43 @@ def test_the_batches_of_a_training(unit) -> None:
         assert set(own) <= set(films)
         again = batches(step)
         assert all((again.query[name] == batch.query[name]).all() for name in batch.query)
+
+
+@pytest.mark.parametrize("unit", ["pairs", "queries"])
+def test_the_candidate_tower_is_asked_for_the_same_candidates(unit) -> None:
+    """What the places among the batch's candidates stand for is what a table would look up."""
+    loss = Softmax(candidates="all" if unit == "queries" else "batch")
+
+    def batches(**options) -> Batches:
+        config = model(sees="others", **options)
+        data = with_histories(dataset(), config, train=dataset())
+        query, candidate = fit_encoders(config, data)
+        shown = Histories.of(data, query, seed=5)
+        settings = {"batch_size": 4, "loss": loss, "unit": unit, "seed": 5, "histories": shown}
+        return Batches(data, query, candidate, **settings)
+
+    by_table, by_tower = batches(), batches(table=None, lookup="tower")
+    for step in range(by_table.steps_per_epoch):
+        one, two = by_table(step), by_tower(step)
+        film = two.candidate["film/rows"]
+        assert len(film) >= len(two.candidate_count)
+        table, tower = (b.table_rows["candidate/film"] for b in (one, two))
+        met, places = one.query["met/rows"], two.query["met/rows"]
+        want = met if table is None else np.where(met >= 0, table[met], -1)
+        found = film if tower is None else tower[film]
+        real = np.unique(one.pair_query[one.pair_weight > 0])
+        assert (np.where(places >= 0, found[places], -1)[real] == want[real]).all()
+        assert (one.query["met/weights"] == two.query["met/weights"]).all()
+        there = one.candidate_count > 0
+        own = one.candidate["film/rows"][: len(there)][there]
+        assert (found[: len(there)][there] == (own if table is None else table[own])).all()
+
+
+@pytest.mark.parametrize("key", ["table", "embedding_dim", "min_count"])
+def test_keys_of_a_table_beside_the_candidate_tower(key: str) -> None:
+    value = "candidate/film" if key == "table" else 2
+    with pytest.raises(RecipeError, match=f"'met': {key} beside lookup"):
+        History("met", lookup="tower", **{key: value})  # pyright: ignore[reportArgumentType] # by name
 
 
 def test_a_training_does_not_depend_on_what_is_held_back() -> None:

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
 
 from turret import toml
@@ -172,3 +174,32 @@ def test_a_bundle_keeps_a_learned_pooling(with_ids: Recommender, tmp_path: Path)
     assert opened.recommend(asked, k=3).scores.tobytes() == (
         with_ids.recommend(asked, k=3).scores.tobytes()
     )
+
+
+@pytest.fixture(scope="module")
+def by_tower(dataset: Dataset) -> Recommender:
+    kinds = pl.Series("kind", [f"k{number % 3}" for number in range(dataset.num_candidates)])
+    described = replace(dataset, candidates=dataset.candidates.with_columns(kinds))
+    users = Tower([History("met", lookup="tower", length=8)])
+    items = Tower([Categorical("item_id"), Categorical("kind")])
+    config = TwoTower(query=users, candidate=items, embedding_dim=8, normalize=True)
+    trained = fit(described, config, loss=Softmax(temperature=0.2), train=Train(epochs=2)).trained
+    return Recommender.build(trained, described)
+
+
+def test_a_history_of_the_candidate_towers_vectors(by_tower: Recommender, tmp_path: Path) -> None:
+    """The query is the direction of the mean of what the index holds, here and in a bundle."""
+    vectors = by_tower.bundle.index.vectors
+    row_of = {name: row for row, name in enumerate(by_tower.candidates["item_id"].to_list())}
+    lists = by_tower.queries["met"].to_list()[:5]
+    asked = {"met": [[*ids, "never seen"] for ids in lists]}
+    hits = by_tower.recommend(asked, k=4)
+    for ids, scores, found in zip(lists, hits.scores, hits.ids, strict=True):
+        mean = np.mean([vectors[row_of[name]] for name in ids], axis=0)
+        want = vectors @ (mean / np.linalg.norm(mean))
+        np.testing.assert_allclose(scores, np.sort(want)[::-1][:4], rtol=1e-5)
+        np.testing.assert_allclose([want[row_of[name]] for name in found], scores, rtol=1e-5)
+    opened = Recommender.load(by_tower.save(tmp_path / "one"))
+    assert opened.recommend(asked, k=4).scores.tobytes() == hits.scores.tobytes()
+    stored = opened.recommend({"user_id": opened.queries["user_id"].to_list()[:5]}, k=4)
+    np.testing.assert_allclose(stored.scores, hits.scores, rtol=1e-5)

@@ -18,7 +18,8 @@ class Batch(NamedTuple):
     Attributes:
         query: For each query feature its encoded parts by `FEATURE/PART`, an entry a distinct
             query; rows of embedding tables are rows of the sub-tables.
-        candidate: For each candidate feature likewise, an entry a column.
+        candidate: For each candidate feature likewise, an entry a column; behind the columns and
+            their padding those candidates that only histories hold.
         table_rows: For each embedding table the rows that the batch touches; padding points one
             past the table's end. None stands for the whole table.
         pair_query: For each pair the position of its query, shape `[P]`.

@@ -19,6 +19,7 @@ from turret.data.distinct import Distinct
 from turret.data.dropping import with_dropped_ids
 from turret.data.encoders.tower import Encoded, TowerEncoder
 from turret.data.histories import Histories
+from turret.data.met import MetCandidates
 from turret.data.subtables import SubTables
 from turret.errors import DataError
 from turret.padding import padded_size
@@ -143,12 +144,14 @@ class Batches:
             name: asked.parts[name] if name in asked.parts else values[queries]
             for name, values in self._encoded_queries.items()
         }
-        columned = {name: values[columns.rows] for name, values in self._encoded_candidates.items()}
+        rows, encoded = self._with_met(encoded, columns.rows)
+        columned = {name: values[rows] for name, values in self._encoded_candidates.items()}
         if self.dropout:
             generator = np.random.default_rng([self.seed, 3, step])
             encoded = with_dropped_ids(encoded, self.query_encoder, generator)
             columned = with_dropped_ids(columned, self.candidate_encoder, generator)
         query, candidate, table_rows = self._sub_tables.reindex(encoded, columned)
+        split = len(columns.rows)
         weights = interactions.weight
         weight = np.ones(len(events), np.float32) if weights is None else weights[events]
         pairs = _Pairs(asked.pair_query, columns.pair_candidate, weight)
@@ -159,7 +162,12 @@ class Batches:
         beyond = padded_size(len(queries)) if self._pairs_distinct else 0
         return Batch(
             query={name: pad(values) for name, values in query.items()},
-            candidate={name: pad(values) for name, values in candidate.items()},
+            candidate={
+                name: np.concatenate([pad(values[:split]), pad(values[split:])])
+                if len(rows) > split
+                else pad(values)
+                for name, values in candidate.items()
+            },
             table_rows=table_rows,
             pair_query=pad(pairs.query, room, fill=beyond),
             pair_candidate=pad(pairs.candidate, room),
@@ -180,10 +188,24 @@ class Batches:
             hidden, parts = self.histories.hidden(events, owner=pair_query, step=step)
             events, pair_query = events[hidden], pair_query[hidden]
         else:
-            queries, parts = query_row, self.histories.of_pairs(events, step=step)
-            pair_query = np.arange(len(events), dtype=np.int32)
+            first, pair_query, parts = self.histories.of_pairs(events, step=step)
+            queries = query_row[first]
         named = {f"{key}/{name}": array for name, array in parts.items()}
         return _Asked(events, queries, pair_query, named)
+
+    def _with_met(
+        self, query: Encoded, columns: Int32[np.ndarray, " c"]
+    ) -> tuple[Int32[np.ndarray, " e"], Encoded]:
+        """The candidates to encode: the columns, and what histories ask the candidate tower for."""
+        if self._met is None:
+            return columns, query
+        name = f"{self._met.encoder.feature.key}/rows"
+        places, extra = self._met.place(query[name], columns)
+        return np.concatenate([columns, extra]), {**query, name: places}
+
+    @cached_property
+    def _met(self) -> MetCandidates | None:
+        return MetCandidates.of(self.dataset, self.query_encoder)
 
     def _for_the_loss(
         self, queries: Int32[np.ndarray, " q"], columns: ColumnSet, room: int

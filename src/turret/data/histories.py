@@ -94,30 +94,37 @@ class Histories:
         """The feature."""
         return self.encoder.feature
 
-    def of_pairs(self, events: Int64[np.ndarray, " p"], *, step: int) -> dict[str, np.ndarray]:
-        """The history of each pair.
+    def of_pairs(
+        self, events: Int64[np.ndarray, " p"], *, step: int
+    ) -> tuple[Int64[np.ndarray, " q"], Int32[np.ndarray, " p"], dict[str, np.ndarray]]:
+        """The history of each pair; pairs of a query that see the same share one.
 
         Args:
             events: Positions in the data set's interactions, `[P]`.
             step: The step, which decides what is dropped.
 
         Returns:
-            The feature's parts, an entry a pair: of "past" the candidates strictly earlier than the
-            pair's own, else all but the pair's own.
+            For each distinct history the place of a pair among `events` that has it, for each pair
+            its history among them, and the feature's parts, an entry a history: of "past" the
+            candidates strictly earlier than the pair's own, else all but the pair's own.
         """
+        past, own = self.feature.sees == "past", self.dataset.interactions.candidate_row[events]
         starts, ends = self._windows(events)
-        length = self.feature.length
+        # What is seen of the past is told by where it ends, of the others by what is left out.
+        seen = ends if past else starts * self.dataset.num_candidates + own
+        _, first, history = np.unique(seen, return_index=True, return_inverse=True)
+        starts, ends, own = starts[first], ends[first], own[first]
         # One more, in case the pair's own is among them.
-        reach = length if self.feature.sees == "past" else length + 1
-        at = ends[:, None] + np.arange(-reach, 0)
+        at = ends[:, None] + np.arange(-self.feature.length - (not past), 0)
         inside = at >= starts[:, None]
         met = self._met[np.where(inside, at, 0)]
-        if self.feature.sees != "past":
-            inside &= met != self.dataset.interactions.candidate_row[events][:, None]
+        if not past:
+            inside &= met != own[:, None]
         owner, _ = np.nonzero(inside)
         rows = self._table_rows[met[inside]]
         generator = np.random.default_rng([self.seed, 2, step])
-        return self._parts(rows, owner, n=len(events), generator=generator)
+        parts = self._parts(rows, owner, n=len(first), generator=generator)
+        return first, history.astype(np.int32), parts
 
     def hidden(
         self, events: Int64[np.ndarray, " p"], *, owner: Int32[np.ndarray, " p"], step: int

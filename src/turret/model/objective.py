@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from turret.data.batch import Batch
+from turret.model.features.embedding import CANDIDATES
 from turret.model.losses.pairwise import bpr_loss, warp_loss
 from turret.model.losses.partition import Cells
 from turret.model.losses.softmax import Columns, Pairs, softmax_loss
@@ -41,8 +42,10 @@ def batch_loss(
     """
     tables, dense = parameters
     arrays = jax.tree.map(jnp.asarray, batch)
-    queries = query_vectors(config, tables=tables, dense=dense, encoded=arrays.query)
     candidates = candidate_vectors(config, tables=tables, dense=dense, encoded=arrays.candidate)
+    seen = tables | {CANDIDATES: candidates}
+    queries = query_vectors(config, tables=seen, dense=dense, encoded=arrays.query)
+    candidates = candidates[: len(arrays.candidate_count)]
     pairs = Pairs(arrays.pair_query, arrays.pair_candidate, arrays.pair_weight)
     if isinstance(loss, Softmax):
         if probability is None:

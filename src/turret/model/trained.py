@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import equinox as eqx
 import jax
@@ -12,8 +12,10 @@ import polars as pl
 from jaxtyping import Array, Bool, Float, Float32, Shaped
 
 from turret.data.batch import pad
+from turret.data.encoders.history import HistoryEncoder
 from turret.data.encoders.tower import Encoded, TowerEncoder
 from turret.errors import ModelError, QueryError
+from turret.model.features.embedding import CANDIDATES
 from turret.model.towers import (
     Dense,
     Parameters,
@@ -92,9 +94,20 @@ class TrainedModel:
         encoded = self.candidate_encoder.encode(candidates)
         return _blocks(self.config, "candidate", self.parameters, encoded)
 
+    @cached_property
+    def _tables_of_queries(self) -> Parameters:
+        """The parameters, and beside the tables the vectors of candidates that histories hold."""
+        for one in self.query_encoder.encoders.values():
+            if isinstance(one, HistoryEncoder) and one.candidates is not None:
+                none = np.zeros((1, self.config.embedding_dim), np.float32)
+                vectors = np.concatenate([none, self.candidate_vectors(one.candidates)])
+                tables = self.parameters.tables | {CANDIDATES: jnp.asarray(vectors)}
+                return self.parameters._replace(tables=tables)
+        return self.parameters
+
     def encoded_query_vectors(self, encoded: Encoded) -> Float32[np.ndarray, "n d"]:
         """Vectors of queries that `query_encoder` has encoded."""
-        return _blocks(self.config, "query", self.parameters, encoded)
+        return _blocks(self.config, "query", self._tables_of_queries, encoded)
 
     def known_queries(self, queries: pl.DataFrame) -> Bool[np.ndarray, " n"]:
         """Whether training says something about at least one feature of each query."""

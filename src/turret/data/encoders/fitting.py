@@ -1,11 +1,14 @@
 """Fitting the encoders of both towers on training data."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
 from turret.data.dataset import Dataset
 from turret.data.encoders.categorical import CategoricalEncoder
+from turret.data.encoders.history import HistoryEncoder
 from turret.data.encoders.kinds import with_vocabulary
 from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import Vocabulary
@@ -71,7 +74,19 @@ def fit_encoders(config: TwoTower, train: Dataset) -> tuple[TowerEncoder, TowerE
         }
         return TowerEncoder(name, tuple(tower.features), encoders)
 
-    return encoder("query", config.query), encoder("candidate", config.candidate)
+    candidate = encoder("candidate", config.candidate)
+    return _with_candidates(encoder("query", config.query), candidate, train), candidate
+
+
+def _with_candidates(query: TowerEncoder, candidate: TowerEncoder, train: Dataset) -> TowerEncoder:
+    """Give a history that the candidate tower reads what that tower is to read."""
+    encoders = dict(query.encoders)
+    for key, one in encoders.items():
+        if isinstance(one, HistoryEncoder) and not one.feature.has_table:
+            places = Vocabulary(train.candidate_ids).rows(one.vocabulary.ids) - 1
+            columns = train.candidates.select(candidate.columns)[places]
+            encoders[key] = replace(one, candidates=columns)
+    return replace(query, encoders=encoders)
 
 
 def _used(feature: Feature, frame: pl.DataFrame, rows: Int32[np.ndarray, " n"]) -> pl.DataFrame:

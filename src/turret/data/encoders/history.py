@@ -24,9 +24,12 @@ class HistoryEncoder(VocabularyEncoder):
     Attributes:
         feature: What is encoded.
         vocabulary: The ids that have a row.
+        candidates: Where the candidate tower makes the vectors, the columns that it reads, a row an
+            id, so that a model computes them wherever it goes.
     """
 
     feature: History
+    candidates: pl.DataFrame | None = None
 
     def encode(self, frame: pl.DataFrame) -> Parts:
         """The parts `rows` and `weights`, `[n, length]`, the most recent last."""
@@ -53,6 +56,20 @@ class HistoryEncoder(VocabularyEncoder):
     def known(self, parts: Parts) -> Bool[np.ndarray, " n"]:
         """Whether at least one candidate of each history has an embedding row."""
         return np.asarray((parts["rows"] > 0).any(axis=1))
+
+    def state(self) -> pl.DataFrame:
+        """The column `id`: the vocabulary, from row 1; and `candidates`, as `candidate/NAME`."""
+        ids = super().state()
+        if self.candidates is None:
+            return ids
+        return ids.with_columns(self.candidates.rename(lambda name: f"candidate/{name}"))
+
+    @classmethod
+    def restored(cls, feature: History, state: pl.DataFrame) -> "HistoryEncoder":
+        """The encoder whose `state()` is given."""
+        columns = state.drop("id").rename(lambda name: name.removeprefix("candidate/"))
+        candidates = None if feature.has_table else columns
+        return cls(feature, Vocabulary(state["id"]), candidates)
 
     @staticmethod
     def lists(feature: History, frame: pl.DataFrame) -> pl.Series:

@@ -21,4 +21,6 @@ def with_vocabulary(feature: Feature, vocabulary: Vocabulary) -> Encoder:
 
 def restored(feature: Feature, state: pl.DataFrame) -> Encoder:
     """The encoder whose `state()` is given."""
+    if isinstance(feature, History):
+        return HistoryEncoder.restored(feature, state)
     return with_vocabulary(feature, Vocabulary(state["id"]))

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from turret.data.encoders.base import Encoder
 from turret.data.encoders.history import HistoryEncoder
-from turret.model.features.lookup import lookup, pooled_lookup
+from turret.model.features.lookup import lookup, pooled_lookup, product_lookup
 from turret.model.features.projection import Projection
 from turret.model.features.sequences import AttentionPooling, Transformer
 from turret.recipe.features.base import table_name
@@ -15,7 +15,10 @@ from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
 from turret.recipe.towers import Tower
 
-__all__ = ["embed", "embedding_dims", "initial"]
+__all__ = ["CANDIDATES", "embed", "embedding_dims", "initial"]
+
+CANDIDATES = "candidate tower"
+"""Stands among the tables for the vectors of candidates, where a history looks those up."""
 
 
 def embedding_dims(tower: Tower, default: int) -> dict[str, int]:
@@ -61,13 +64,14 @@ def embed(
     Returns:
         One vector a row.
     """
+    if isinstance(feature, History):
+        table = tables[table_name(name, feature) if feature.has_table else CANDIDATES]
+        return _pooled_history(feature, table, dense, encoded)
     vectors = []
     if feature.has_table:
         table, rows = tables[table_name(name, feature)], encoded[f"{feature.key}/rows"]
         if rows.ndim == 1:
             vectors.append(lookup(table, rows))
-        elif isinstance(dense, AttentionPooling | Transformer):
-            vectors.append(dense(lookup(table, rows), rows >= 0))
         else:
             vectors.append(pooled_lookup(table, rows, encoded.get(f"{feature.key}/weights")))
     if isinstance(dense, Projection):
@@ -82,3 +86,15 @@ def _initial_pooling(key: PRNGKeyArray, history: History, *, dim: int) -> eqx.Mo
         layers, heads = history.layers, history.heads
         return Transformer(key, dim=dim, length=history.length, layers=layers, heads=heads)
     return None
+
+
+def _pooled_history(
+    history: History,
+    table: Float[Array, "rows dim"],
+    dense: eqx.Module | None,
+    encoded: Mapping[str, Shaped[Array, "n ..."]],
+) -> Float[Array, "n dim"]:
+    rows = encoded[f"{history.key}/rows"]
+    if isinstance(dense, AttentionPooling | Transformer):
+        return dense(lookup(table, rows), rows >= 0)
+    return product_lookup(table, rows, encoded[f"{history.key}/weights"])

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from turret.errors import RecipeError
 from turret.recipe.checks import require, require_positive
 from turret.recipe.features.base import Vocabularied, require_vocabularied
 
@@ -9,7 +10,7 @@ __all__ = ["History"]
 
 
 class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="history"):
-    """The candidates that a query met before, as the pooled embedding rows of their ids.
+    """The candidates that a query met before, pooled.
 
     For a known query they are its training interactions; a request may bring them itself, which
     serves a query that was never seen. A training never shows a pair its own candidate.
@@ -24,6 +25,8 @@ class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="hi
         learning_rate: the table's rate is the training's times this.
         min_count: as for `Categorical`.
         max_size: as for `Categorical`.
+        lookup: what stands for a candidate: a row of the embedding "table", or the vector that the
+            whole candidate "tower" makes of it, which knows its other features too.
         length: so many of the most recent candidates are read.
         pooling: "mean"; "sqrtn", the sum divided by the root of their number; "recency", a mean in
             which a candidate counts half as much as one that is `half_life` later; "attention", a
@@ -44,6 +47,7 @@ class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="hi
         ('history',)
     """
 
+    lookup: Literal["table", "tower"] = "table"
     length: int = 50
     pooling: Literal["mean", "sqrtn", "recency", "attention", "transformer"] = "mean"
     half_life: float = 10.0
@@ -53,9 +57,16 @@ class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="hi
     hide: float = 0.5
     dropout: float = 0.0
 
+    @property
+    def has_table(self) -> bool:
+        """Whether the feature looks rows of an embedding table up."""
+        return self.lookup == "table"
+
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         require_vocabularied(self)
+        if not self.has_table:
+            self._refuse_keys_of_a_table()
         place = f"feature {self.key!r}"
         require(self.length >= 1, f"{place}: length", self.length, "at least 1")
         require_positive(f"{place}: half_life", self.half_life)
@@ -64,3 +75,14 @@ class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="hi
         require(0 < self.hide < 1, f"{place}: hide", self.hide, "between 0 and 1")
         share = self.dropout
         require(0 <= share < 1, f"{place}: dropout", share, "at least 0 and below 1")
+
+    def _refuse_keys_of_a_table(self) -> None:
+        defaults = {"table": None, "embedding_dim": None, "learning_rate": 1.0, "min_count": 1}
+        for key, default in {**defaults, "max_size": None}.items():
+            if getattr(self, key) != default:
+                raise RecipeError(
+                    f'feature {self.key!r}: {key} beside lookup = "tower"',
+                    got=getattr(self, key),
+                    expected="none: the candidate tower gives the vectors",
+                    fix=f'Leave {key} out, or set lookup = "table".',
+                )
