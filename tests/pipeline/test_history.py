@@ -130,6 +130,15 @@ def test_a_bundle_is_judged_again_with_the_same_figures(
     assert not [one for one in again.warnings if "changed" in one]
 
 
+def test_new_queries_of_other_data_have_no_history(outcome: Outcome, tmp_path: Path) -> None:
+    ids = Recommender.load(outcome.bundle).candidates["item_id"].to_list()
+    events = pl.DataFrame({"user_id": ["new", "1"], "item_id": ids[:2]})
+    events.write_csv(tmp_path / "events.csv")
+    report = evaluate_bundle(outcome.bundle, files=str(tmp_path / "events.csv"))
+    assert (report.queries, report.pairs) == (2, 2)
+    assert [one for one in report.warnings if one.startswith("Of 1 of 2 test queries")]
+
+
 def test_a_past_in_batches_of_queries_is_refused(dataset: Dataset, tmp_path: Path) -> None:
     (feature,) = RECIPE.model.query.features
     past = msgspec.structs.replace(feature, sees="past")

@@ -201,6 +201,10 @@ def _places(wanted: pl.Series, ids: pl.Series) -> np.ndarray:
 def _all_queries(bundle: Bundle, given: Dataset) -> pl.DataFrame:
     """Return the bundle's queries, and below them those that only the given data have."""
     new = given.queries.join(bundle.queries, on=bundle.query_id, how="anti", maintain_order="left")
+    history = bundle.config.history
+    if history is not None and history.column not in new.columns:
+        # What training did not meet has met nothing there.
+        new = new.with_columns(pl.lit(None).alias(history.column))
     missing = [name for name in bundle.queries.columns if name not in new.columns]
     if new.height and missing:
         raise DataError(

@@ -1,4 +1,6 @@
-"""Nothing of the held-back parts reaches a training: the parameters are the same to the bit."""
+"""Trainings with histories and dropped ids: no leak, to the bit; and a resume, to the bit."""
+
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,8 +10,11 @@ from turret.data.dataset import Dataset
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
 from turret.recipe.loss import Loss, Softmax
+from turret.recipe.stopping import Checkpointing
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
+from turret.train.checkpoint import Checkpoints
+from turret.train.hooks import EpochReport, StartReport, StepReport
 from turret.train.trainer import fit
 
 HELD = 150
@@ -33,12 +38,40 @@ def training_part(events: pl.DataFrame) -> Dataset:
     return whole.with_interactions(whole.interactions.take(np.arange(HELD, 400)))
 
 
-def parameters(train: Dataset, sees, loss: Loss) -> dict[str, np.ndarray]:
-    met = History("met", table="candidate/film", sees=sees, length=8, pooling="attention")
+class Killed(Exception):
+    """As if the process had been killed."""
+
+
+class KillAt:
+    def __init__(self, step: int) -> None:
+        self.at = step
+
+    def start(self, report: StartReport) -> None:
+        """Nothing to do."""
+
+    def step(self, report: StepReport) -> None:
+        if report.step == self.at:
+            raise Killed
+
+    def epoch(self, report: EpochReport) -> None:
+        """Nothing to do."""
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+
+def parameters(train: Dataset, sees, loss: Loss, **options) -> dict[str, np.ndarray]:
+    met = History(
+        "met", table="candidate/film", sees=sees, length=8, pooling="attention", dropout=0.2
+    )
     users = Tower([Categorical("user", dropout=0.3), met])
     config = TwoTower(query=users, candidate=Tower([Categorical("film")]), embedding_dim=4)
-    settings = Train(epochs=2, batch_size=64 if sees == "past" else 8)
-    return fit(train, config, loss=loss, train=settings).trained.arrays()
+    settings = Train(
+        epochs=2,
+        batch_size=64 if sees == "past" else 8,
+        checkpoint=Checkpointing(steps=2, minutes=0),
+    )
+    return fit(train, config, loss=loss, train=settings, **options).trained.arrays()
 
 
 @pytest.mark.parametrize(
@@ -56,6 +89,18 @@ def test_held_back_events_change_no_parameter(sees, loss: Loss) -> None:
         again = parameters(training_part(version), sees, loss)
         assert first.keys() == again.keys()
         assert all((first[name] == again[name]).all() for name in first)
+
+
+@pytest.mark.parametrize(
+    ("sees", "loss"), [("past", Softmax()), ("others", Softmax(candidates="all"))]
+)
+def test_killed_at_a_step_it_goes_on_to_the_same_bits(sees, loss: Loss, tmp_path: Path) -> None:
+    train = training_part(frame())
+    whole = parameters(train, sees, loss)
+    with pytest.raises(Killed):
+        parameters(train, sees, loss, checkpoints=Checkpoints(tmp_path), hooks=[KillAt(5)])
+    again = parameters(train, sees, loss, checkpoints=Checkpoints(tmp_path), resume=True)
+    assert all((again[name] == whole[name]).all() for name in whole)
 
 
 def test_dropped_ids_train_the_row_of_the_unseen() -> None:
