@@ -32,9 +32,11 @@ def test_a_change_without_key_or_value_is_refused(text: str) -> None:
         (' {"user_id": 42, "t": "a, b=c"}', {"user_id": "42", "t": "a, b=c"}),
         ('{"age": 1.5}', {"age": "1.5"}),
         ('{"user_id": 42.0}', {"user_id": "42"}),
+        ('{"met": ["a, b", 7, 8.0]}', {"met": ["a, b", "7", "8"]}),
+        ('{"met": []}', {"met": []}),
     ],
 )
-def test_a_query(text: str, values: dict[str, str]) -> None:
+def test_a_query(text: str, values: dict[str, str | list[str]]) -> None:
     assert query_values(text) == values
 
 
@@ -44,7 +46,7 @@ def test_a_query(text: str, values: dict[str, str]) -> None:
         ("42", "--query: got '42', expected column=value"),
         ("=42", "--query: got '=42', expected column=value"),
         ('{"user_id"', "--query is not JSON"),
-        ('{"user_id": [1]}', "--query user_id: got [1], expected text or a number"),
+        ('{"met": [[1]]}', "--query met: got [1], expected text or a number, or a list of them"),
         ("user_id=1,user_id=2", "--query names user_id twice: got 'user_id=1,user_id=2'"),
         ('{"user_id": 1e400}', "--query user_id: got inf, expected a finite number"),
         ('{"user_id": true}', "--query user_id: got True, expected text or a number"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from trainings import KillAt, Killed
 
 from turret.data.dataset import Dataset
 from turret.recipe.features.categorical import Categorical
@@ -14,7 +15,6 @@ from turret.recipe.stopping import Checkpointing
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
 from turret.train.checkpoint import Checkpoints
-from turret.train.hooks import EpochReport, StartReport, StepReport
 from turret.train.trainer import fit
 
 HELD = 150
@@ -36,28 +36,6 @@ def training_part(events: pl.DataFrame) -> Dataset:
     users, films = {"user": range(20)}, {"film": range(30)}
     whole = Dataset.from_frames(events, queries=users, candidates=films, **names)
     return whole.with_interactions(whole.interactions.take(np.arange(HELD, 400)))
-
-
-class Killed(Exception):
-    """As if the process had been killed."""
-
-
-class KillAt:
-    def __init__(self, step: int) -> None:
-        self.at = step
-
-    def start(self, report: StartReport) -> None:
-        """Nothing to do."""
-
-    def step(self, report: StepReport) -> None:
-        if report.step == self.at:
-            raise Killed
-
-    def epoch(self, report: EpochReport) -> None:
-        """Nothing to do."""
-
-    def flush(self) -> None:
-        """Nothing to do."""
 
 
 def parameters(train: Dataset, sees, loss: Loss, **options) -> dict[str, np.ndarray]:

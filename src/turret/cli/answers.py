@@ -172,7 +172,9 @@ def _everyone(
         say(f"Wrote the answers of {done:,} queries to {output}.")
 
 
-def _answer(recommender: "Recommender", query: dict[str, str], *, k: int, how: _How) -> _Answer:
+def _answer(
+    recommender: "Recommender", query: dict[str, str | list[str]], *, k: int, how: _How
+) -> _Answer:
     columns = {column: [value] for column, value in query.items()}
     hits = recommender.recommend(columns, k, **how._asdict())
     return _Answer.of(hits, fallback=bool(recommender.fallbacks(columns)[0]))

@@ -48,27 +48,31 @@ def changes(settings: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def query_values(text: str) -> dict[str, str]:
+def query_values(text: str) -> dict[str, str | list[str]]:
     """Read one `--query`: `column=value`, several divided by commas, or a JSON object.
 
     Args:
         text: the text given.
 
     Returns:
-        Value by column. A comma belongs to the value unless `column=` follows it.
+        Value by column. A comma belongs to the value unless `column=` follows it. In a JSON object
+        a value may be a list, such as a history.
 
     Raises:
-        QueryError: the text is neither, names a column twice, or a value is no text or number.
+        QueryError: the text is neither, names a column twice, or a value is no text or number, nor
+            a list of them.
 
     Example:
         >>> query_values("user_id=42,country=NL")
         {'user_id': '42', 'country': 'NL'}
         >>> query_values('{"user_id": 42}')
         {'user_id': '42'}
+        >>> query_values('{"history": ["Up", "Alien"]}')
+        {'history': ['Up', 'Alien']}
     """
     if text.lstrip().startswith("{"):
         return _from_json(text)
-    found: dict[str, str] = {}
+    found: dict[str, str | list[str]] = {}
     for part in re.split(r",(?=[^,=]+=)", text):
         column, equals, value = part.partition("=")
         if not equals or not column.strip():
@@ -79,23 +83,30 @@ def query_values(text: str) -> dict[str, str]:
     return found
 
 
-def _from_json(text: str) -> dict[str, str]:
+def _from_json(text: str) -> dict[str, str | list[str]]:
     try:
         value: object = json.loads(text)
     except ValueError as error:
         raise QueryError(f"--query is not JSON: {error}", got=text) from error
     assert isinstance(value, Mapping)  # it starts with a brace
-    values = cast("Mapping[str, object]", value)
-    for column, inner in values.items():
-        if not isinstance(inner, str | int | float) or isinstance(inner, bool):
-            raise QueryError(f"--query {column}", got=inner, expected="text or a number")
-        if isinstance(inner, float) and not math.isfinite(inner):
-            raise QueryError(f"--query {column}", got=inner, expected="a finite number")
+    found: dict[str, str | list[str]] = {}
+    for column, inner in cast("Mapping[str, object]", value).items():
+        if isinstance(inner, list):
+            found[column] = [_text(one, column=column) for one in cast("list[object]", inner)]
+        else:
+            found[column] = _text(inner, column=column)
+    return found
+
+
+def _text(value: object, *, column: str) -> str:
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise QueryError(
+            f"--query {column}", got=value, expected="text or a number, or a list of them"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise QueryError(f"--query {column}", got=value, expected="a finite number")
     # A whole number is one id, however it is written.
-    return {
-        column: str(int(inner) if isinstance(inner, float) and inner.is_integer() else inner)
-        for column, inner in values.items()
-    }
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def recipe_of(name: str) -> "Recipe":
