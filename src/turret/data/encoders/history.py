@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32, Int32
 
 from turret.data.encoders.base import Parts
 from turret.data.encoders.vocabularied import VocabularyEncoder
-from turret.data.vocabulary import as_ids
+from turret.data.vocabulary import Vocabulary, as_ids
 from turret.errors import DataError
 from turret.recipe.features.history import History
 
