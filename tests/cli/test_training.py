@@ -72,6 +72,34 @@ def test_data_are_summarised_and_written(turret: Turret, world: World) -> None:
     assert "interactions" in shown.out and "3,000" in shown.out
 
 
+def test_a_suggested_recipe_trains(turret: Turret, world: World) -> None:
+    done = turret("data", "events.csv", "--suggest")
+    assert (done.code, done.err) == (0, "")
+    assert 'query_id = "user"  # named like who asks; 40 distinct values in 3,000 rows' in done.out
+    assert 'kind = "categorical"  # 2 distinct values, such as ' in done.out
+    (world.folder / "suggested.toml").write_text(done.out)
+    short = ("--set", "train.epochs=1", "--set", "evaluation.bootstrap=0")
+    trained = turret("train", "suggested.toml", *short, "--json")
+    assert trained.code == 0, trained.err
+    assert json.loads(trained.out)["report"]["pairs"] == 600
+
+
+def test_suggestions_as_json_and_for_known_data(
+    turret: Turret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = turret("data", "events.csv", "--suggest", "--json", "--query-id", "user")
+    assert done.code == 0, done.err
+    value = json.loads(done.out)
+    assert set(value) == {"recipe", "columns"}
+    wanted = {"table": "interactions", "column": "user", "use": "query_id", "why": "as you say"}
+    assert wanted in value["columns"]
+    small = partial(synthetic, num_queries=100, num_candidates=50, num_interactions=3000)
+    monkeypatch.setattr(sources, "synthetic", small)
+    known = turret("data", "synthetic", "--suggest")
+    assert known.code == 0, known.err
+    assert 'source = "synthetic"' in known.out and 'column = "genre"' in known.out
+
+
 def test_the_demonstration_without_a_copy_of_movielens(
     turret: Turret, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,27 +1,21 @@
-"""The commands that read data and train: `demo`, `data`, `train`."""
+"""The commands that train: `demo`, `train`; and `data`, which stands between them."""
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from turret.cli.arguments import Json, changes, recipe_of
-from turret.cli.output import command_name, json_value, mapping, nearby, say
+from turret.cli.output import command_name, json_value, nearby, say
 from turret.cli.progress import metrics_path, train_with_progress
-from turret.errors import RecipeError, nearest
+from turret.cli.reading import data
 
 if TYPE_CHECKING:
-    from turret.data.dataset import Dataset
     from turret.pipeline.training import Outcome
 
-__all__ = ["add_commands", "data", "demo", "train"]
-
-# The usual columns of the data sets known by name: query id, candidate id, time.
-MOVIELENS = ("user_id", "movie_title", "timestamp")
-SYNTHETIC = ("user_id", "item_id", "timestamp")
+__all__ = ["add_commands", "demo", "train"]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -55,94 +49,6 @@ def demo(
     from turret.cli.demonstration import run
 
     run(recipe=recipe, data=data, output=output)
-
-
-def data(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="movielens-100k (or -1m, -10m, -20m, -25m, -32m, -latest-small; a colon and a "
-            "path may follow), synthetic, or a file, folder or glob of CSV, Parquet or JSON lines.",
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write the three tables there, as Parquet."),
-    ] = None,
-    query_id: Annotated[str | None, typer.Option(help="The column that says who asked.")] = None,
-    candidate_id: Annotated[
-        str | None, typer.Option(help="The column that says what was chosen.")
-    ] = None,
-    timestamp: Annotated[str | None, typer.Option(help="The column that says when.")] = None,
-    timestamp_unit: Annotated[
-        Literal["s", "ms", "us", "ns"], typer.Option(help="Its unit, when it holds numbers.")
-    ] = "s",
-    weight: Annotated[str | None, typer.Option(help="The column of weights.")] = None,
-    positive: Annotated[
-        str | None, typer.Option(help="Keep what fulfils this, such as 'user_rating >= 4'.")
-    ] = None,
-    queries: Annotated[str | None, typer.Option(help="A file with one row a query.")] = None,
-    candidates: Annotated[str | None, typer.Option(help="A file with one row a candidate.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Fetch or read interactions, validate them, and summarise them."""
-    from turret.data import sources
-    from turret.recipe.data import Data
-
-    known = source.partition(":")[0] in sources.source_names()
-    query_id, candidate_id, usual_time = _columns(source, query_id, candidate_id, known=known)
-    dataset = sources.load(
-        Data(
-            source=source if known else None,
-            files=None if known else source,
-            query_id=query_id,
-            candidate_id=candidate_id,
-            timestamp=timestamp or usual_time,
-            timestamp_unit=timestamp_unit,
-            weight=weight,
-            positive=positive,
-            queries=queries,
-            candidates=candidates,
-        )
-    )
-    _summarise(dataset, source, output=output, as_json=as_json)
-
-
-def _columns(
-    source: str, query_id: str | None, candidate_id: str | None, *, known: bool
-) -> tuple[str, str, str | None]:
-    """Return the columns of ids, given or usual, and the usual column of times."""
-    from turret.data import sources
-
-    usual = (SYNTHETIC if source == "synthetic" else MOVIELENS) if known else (None, None, None)
-    query_id, candidate_id = query_id or usual[0], candidate_id or usual[1]
-    if not known and re.fullmatch(r"[\w-]+", source) and not Path(source).exists():
-        fix = nearest(source, sources.source_names())
-        raise RecipeError(f"There is no file {source!r}, and no data set of that name", fix=fix)
-    if query_id is None or candidate_id is None:
-        raise RecipeError(
-            "The columns of ids are not named",
-            fix="Name them with --query-id and --candidate-id."
-            f" There are: {', '.join(sources.read(source).columns)}.",
-        )
-    return query_id, candidate_id, usual[2]
-
-
-def _summarise(dataset: "Dataset", source: str, *, output: Path | None, as_json: bool) -> None:
-    from turret.data.writing import write_tables
-
-    summary = dataset.summary()
-    if output is not None:
-        write_tables(dataset, output)
-        say(f"Wrote interactions, queries and candidates to {output}.")
-    if as_json:
-        json_value(summary)
-        return
-    del summary["notes"]
-    mapping(summary, title=source)
-    for note in dataset.notes:
-        say(f"Note: {note}")
 
 
 def train(
