@@ -29,6 +29,7 @@ from turret.data.batch import Batch
 from turret.data.encoders.tower import TowerEncoder
 from turret.model.tables import gather
 from turret.model.towers import Parameters
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.towers import Tower, TwoTower
@@ -46,8 +47,8 @@ class Training:
 
     def __init__(self, rows: int, *, dim: int, train: Train, batches: int = 8):
         model = TwoTower(
-            query=Tower([Categorical("query_id")], hidden=(dim,)),
-            candidate=Tower([Categorical("candidate_id")], hidden=(dim,)),
+            query=Tower([Categorical("query_id")], body=[MLP([dim])]),
+            candidate=Tower([Categorical("candidate_id")], body=[MLP([dim])]),
             embedding_dim=dim,
         )
         self.rows = dict(zip(NAMES, (rows, CATALOGUE), strict=True))
@@ -80,8 +81,8 @@ class Training:
             touched[name] = generator.permutation(drawn)[:number].astype(np.int32)
         pair_candidate = generator.integers(0, CANDIDATES, QUERIES).astype(np.int32)
         return Batch(
-            query={"query_id": np.arange(QUERIES, dtype=np.int32)},
-            candidate={"candidate_id": np.arange(CANDIDATES, dtype=np.int32)},
+            query={"query_id/rows": np.arange(QUERIES, dtype=np.int32)},
+            candidate={"candidate_id/rows": np.arange(CANDIDATES, dtype=np.int32)},
             table_rows=touched,
             pair_query=np.arange(QUERIES, dtype=np.int32),
             pair_candidate=pair_candidate,

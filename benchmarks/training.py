@@ -25,6 +25,7 @@ from turret.benchmarks.timing import Measure
 from turret.benchmarks.training import TrainingSettings, run
 from turret.benchmarks.workers import Worker
 from turret.errors import BenchmarkError
+from turret.model.layers.mlp import MLP
 
 TOLERANCE = 1e-4
 
@@ -35,10 +36,12 @@ def write_task(stepping: Stepping, folder: Path) -> None:
     np.save(folder / "query_table.npy", tables["query/query"])
     np.save(folder / "candidate_table.npy", tables["candidate/candidate"])
     for tower, (_, body) in dense.items():
-        assert body is not None
-        for number, (weight, bias) in enumerate(zip(body.weights, body.biases, strict=True)):
-            np.save(folder / f"{tower}_{number}_weight.npy", weight)
-            np.save(folder / f"{tower}_{number}_bias.npy", bias)
+        assert body is not None and body.head is not None
+        (mlp,) = body.layers
+        assert isinstance(mlp, MLP)
+        for number, layer in enumerate((*mlp.layers, body.head)):
+            np.save(folder / f"{tower}_{number}_weight.npy", layer.weight)
+            np.save(folder / f"{tower}_{number}_bias.npy", layer.bias)
     batches = stepping.batches
     order = np.concatenate([batches.events(i) for i in range(batches.steps_per_epoch)])
     events = batches.dataset.interactions.take(order)

@@ -13,6 +13,10 @@ import turret
 from turret.cli.app import app
 from turret.data.synthetic import synthetic
 from turret.recipe.baselines import KINDS
+from turret.recipe.bodies.cross import CrossNetwork
+from turret.recipe.bodies.custom import Custom
+from turret.recipe.bodies.dot import DotInteraction
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.data import Data, Split
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
@@ -34,6 +38,10 @@ STRUCTS = [
     Tower,
     Categorical,
     History,
+    MLP,
+    CrossNetwork,
+    DotInteraction,
+    Custom,
     Softmax,
     BPR,
     WARP,
@@ -54,8 +62,9 @@ def test_every_key_of_the_recipe_stands_with_its_default(struct: type[msgspec.St
         if field.name in ("query", "candidate", "early_stopping", "checkpoint", "warm_start"):
             assert f".{field.name}]`" in PAGES["recipe.md"]
             continue
-        assert field.name in rows, f"docs/recipe.md lacks {struct.__name__}.{field.name}"
-        row = f"| `{field.name}` |"
+        name = field.encode_name
+        assert name in rows, f"docs/recipe.md lacks {struct.__name__}.{name}"
+        row = f"| `{name}` |"
         lines = [line for line in PAGES["recipe.md"].splitlines() if line.startswith(row)]
         default = field.default
         if isinstance(default, tuple):

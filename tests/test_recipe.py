@@ -5,6 +5,7 @@ import pytest
 
 from turret.errors import RecipeError
 from turret.evaluation import metrics
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.checks import METRICS
 from turret.recipe.data import Data, Split
 from turret.recipe.features.categorical import Categorical
@@ -30,17 +31,17 @@ TOWER = Tower([Categorical("user_id")])
 
 
 def test_lists_become_tuples_so_that_a_recipe_is_a_value() -> None:
-    tower = Tower([Categorical("user_id")], hidden=[64, 32])
+    tower = Tower([Categorical("user_id")], body=[MLP([64, 32])])
     assert tower.features == (Categorical("user_id"),)
-    assert tower.hidden == (64, 32)
-    assert tower == Tower((Categorical("user_id"),), hidden=(64, 32))
-    assert hash(tower) == hash(Tower((Categorical("user_id"),), hidden=(64, 32)))
+    assert tower.body == (MLP((64, 32)),)
+    assert tower == Tower((Categorical("user_id"),), body=(MLP((64, 32)),))
+    assert hash(tower) == hash(Tower((Categorical("user_id"),), body=(MLP((64, 32)),)))
     assert Evaluation(ks=[1, 2]).ks == (1, 2)
 
 
-def shared(feature: Categorical, *, hidden: tuple[int, ...] = ()) -> TwoTower:
-    film = Tower([Categorical("film", table="film")], hidden=hidden)
-    return TwoTower(query=Tower([feature], hidden=hidden), candidate=film)
+def shared(feature: Categorical, *, body: tuple[MLP, ...] = ()) -> TwoTower:
+    film = Tower([Categorical("film", table="film")], body=body)
+    return TwoTower(query=Tower([feature], body=body), candidate=film)
 
 
 def test_a_training_is_a_value_with_its_optimizers_options_too() -> None:
@@ -76,7 +77,7 @@ def test_defaults_of_a_recipe() -> None:
         (lambda: Categorical("a", embedding_dim=0), "feature 'a': embedding_dim: got 0"),
         (lambda: Tower([]), "tower features: got [], expected at least one feature."),
         (lambda: Tower([Categorical("a"), Categorical("a")]), "expected each name once"),
-        (lambda: Tower([Categorical("a")], hidden=(0,)), "tower hidden: got [0]"),
+        (lambda: MLP([0]), "body 'mlp': hidden: got [0]"),
         (
             lambda: TwoTower(query=TOWER, candidate=TOWER, embedding_dim=0),
             "model.embedding_dim: got 0, expected at least 1.",
@@ -87,7 +88,7 @@ def test_defaults_of_a_recipe() -> None:
                 candidate=TOWER,
                 embedding_dim=4,
             ),
-            "feature 'user': embedding_dim in a tower without hidden layers: got 3, expected 4, "
+            "feature 'user': embedding_dim in a tower without a body: got 3, expected 4, "
             "as the model's",
         ),
         (
@@ -100,7 +101,7 @@ def test_defaults_of_a_recipe() -> None:
             "differ in max_size: got '5 and None'",
         ),
         (
-            lambda: shared(Categorical("last", table="film", embedding_dim=3), hidden=(8,)),
+            lambda: shared(Categorical("last", table="film", embedding_dim=3), body=(MLP([8]),)),
             "differ in embedding_dim: got '3 and 32'",
         ),
         (
@@ -196,7 +197,7 @@ def test_widths_may_differ_under_hidden_layers_and_tables_be_shared() -> None:
     same = Categorical("last", table="film", min_count=3, max_size=9)
     film = Categorical("film", table="film", min_count=3, max_size=9)
     assert TwoTower(query=Tower([same]), candidate=Tower([film])).query.features == (same,)
-    narrow = Tower([Categorical("user", embedding_dim=3), Categorical("age")], hidden=(8,))
+    narrow = Tower([Categorical("user", embedding_dim=3), Categorical("age")], body=(MLP([8]),))
     assert TwoTower(query=narrow, candidate=TOWER).query is narrow
     # The model's width said out loud is the model's width.
     loud = Tower([Categorical("last", table="film", embedding_dim=32)])

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from turret.errors import RecipeError
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.recipe import Recipe
@@ -66,7 +67,7 @@ def test_every_kind_of_value_reads_back_equal() -> None:
             "train.dense_optimizer": "adamw",
             "train.dense_optimizer_options.weight_decay": "0.1",
             "train.dense_optimizer_options.nesterov": "true",
-            "model.query.hidden": "[64, 32]",
+            "model.query.body": '[{kind = "mlp", hidden = [64, 32]}]',
         },
     )
     assert recipe.data.files == ("a.csv", 'b "c".csv')
@@ -74,7 +75,7 @@ def test_every_kind_of_value_reads_back_equal() -> None:
     assert recipe.train.early_stopping == EarlyStopping(patience=2)
     assert recipe.train.schedule == Schedule(kind="cosine", warmup=100, end=0.5)
     assert recipe.train.dense_optimizer_options == {"weight_decay": 0.1, "nesterov": True}
-    assert recipe.model.query.hidden == (64, 32)
+    assert recipe.model.query.body == (MLP([64, 32]),)
     assert loads(dumps(recipe)) == recipe
     assert hash(loads(dumps(recipe))) == hash(recipe)
 

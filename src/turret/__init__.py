@@ -59,9 +59,14 @@ if TYPE_CHECKING:
     from turret.index.hits import (
         Hits,
     )
+    from turret.model.bodies.row import TowerRow
     from turret.model.trained import (
         TrainedModel,
     )
+    from turret.recipe.bodies.cross import CrossNetwork
+    from turret.recipe.bodies.custom import Custom
+    from turret.recipe.bodies.dot import DotInteraction
+    from turret.recipe.bodies.mlp import MLP
     from turret.recipe.features.categorical import Categorical
     from turret.recipe.features.history import History
     from turret.recipe.loss import BPR, WARP, Softmax
@@ -101,8 +106,11 @@ __all__ = [
     "CheckpointError",
     "Checkpointing",
     "Checkpoints",
+    "CrossNetwork",
+    "Custom",
     "DataError",
     "Dataset",
+    "DotInteraction",
     "Earlier",
     "EarlyStopping",
     "EvaluationError",
@@ -110,6 +118,7 @@ __all__ = [
     "History",
     "Hits",
     "Interactions",
+    "MLP",
     "MissingPartError",
     "ModelError",
     "MovieLens",
@@ -124,6 +133,7 @@ __all__ = [
     "SplitError",
     "SyntheticWorld",
     "Tower",
+    "TowerRow",
     "Train",
     "TrainedModel",
     "TrainingError",
@@ -186,7 +196,12 @@ _HOME = {
     "turret.evaluation.evaluate": ("evaluate",),
     "turret.evaluation.report": ("Report",),
     "turret.index.hits": ("Hits",),
+    "turret.model.bodies.row": ("TowerRow",),
     "turret.model.trained": ("TrainedModel",),
+    "turret.recipe.bodies.cross": ("CrossNetwork",),
+    "turret.recipe.bodies.custom": ("Custom",),
+    "turret.recipe.bodies.dot": ("DotInteraction",),
+    "turret.recipe.bodies.mlp": ("MLP",),
     "turret.recipe.features.categorical": ("Categorical",),
     "turret.recipe.features.history": ("History",),
     "turret.recipe.loss": ("BPR", "WARP", "Softmax"),

@@ -2,6 +2,7 @@ import numpy as np
 
 from turret.benchmarks.step_speed import Stepping
 from turret.benchmarks.worlds import World
+from turret.recipe.bodies.mlp import MLP
 
 
 def world(rows: int, **changes: float) -> World:
@@ -13,7 +14,7 @@ def test_tables_have_the_rows_asked_for() -> None:
     made = world(50)
     assert made.query_encoder.num_rows == {"query/query": 51}
     assert made.candidate_encoder.num_rows == {"candidate/candidate": 51}
-    assert made.config.query.hidden == (8,)
+    assert made.config.query.body == (MLP([8]),)
     assert len(made.dataset.interactions) == 400
 
 

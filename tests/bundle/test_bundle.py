@@ -46,10 +46,9 @@ def test_the_files_and_what_is_in_them(saved: Path) -> None:
         "model": {
             "query": {
                 "features": [feature("user"), feature("country")],
-                "hidden": [],
-                "activation": "relu",
+                "body": [],
             },
-            "candidate": {"features": [feature("film")], "hidden": [], "activation": "relu"},
+            "candidate": {"features": [feature("film")], "body": []},
             "embedding_dim": 8,
             "normalize": False,
         },

@@ -11,6 +11,7 @@ from turret.data.encoders.tower import TowerEncoder
 from turret.errors import ModelError, QueryError
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 
@@ -35,7 +36,7 @@ def trained(config: TwoTower) -> TrainedModel:
     return TrainedModel(config, queries, candidates, parameters)
 
 
-def test_without_hidden_layers_embeddings_are_added():
+def test_without_a_body_embeddings_are_added():
     one = trained(model())
     arrays = one.arrays()
     assert arrays["tables/query/user"].shape == (4, 4)
@@ -79,9 +80,9 @@ def test_a_row_does_not_depend_on_its_neighbours():
     np.testing.assert_array_equal(together, single)
 
 
-@pytest.mark.parametrize("hidden", [(), (8,)], ids=["sum", "mlp"])
-def test_arrays_round_trip(hidden):
-    one = trained(model(hidden=hidden))
+@pytest.mark.parametrize("body", [[], [MLP([8])]], ids=["sum", "mlp"])
+def test_arrays_round_trip(body):
+    one = trained(model(body=body))
     again = TrainedModel.from_arrays(
         one.config,
         query_encoder=TowerEncoder.restored(
@@ -92,7 +93,7 @@ def test_arrays_round_trip(hidden):
     )
     queries = EVENTS.select("user", "country")
     np.testing.assert_array_equal(again.query_vectors(queries), one.query_vectors(queries))
-    assert ("dense/query/body/weights/0" in one.arrays()) == bool(hidden)
+    assert ("dense/query/body/layers/0/layers/0/weight" in one.arrays()) == bool(body)
 
 
 def test_foreign_arrays_are_refused_by_name():

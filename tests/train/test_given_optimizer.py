@@ -8,6 +8,7 @@ import pytest
 from trainings import KillAt, Killed, dataset, train
 
 from turret.errors import CheckpointError
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.stopping import Checkpointing
 from turret.recipe.towers import Tower, TwoTower
@@ -16,7 +17,7 @@ from turret.train.trainer import FitResult, fit
 
 SETTINGS: dict[str, Any] = {
     "config": TwoTower(
-        query=Tower([Categorical("user")], hidden=(8,)),
+        query=Tower([Categorical("user")], body=[MLP([8])]),
         candidate=Tower([Categorical("item")]),
         embedding_dim=8,
     ),

@@ -14,6 +14,7 @@ from trainings import MODEL, KillAt, Killed, dataset, train
 
 from turret.data.dataset import Dataset
 from turret.errors import CheckpointError, TrainingError, TrainingInterrupted
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.schedule import Schedule
@@ -27,7 +28,7 @@ from turret.train.trainer import FitResult, fit
 
 EVERYTHING: dict[str, Any] = {
     "config": TwoTower(
-        query=Tower([Categorical("user")], hidden=(8,)),
+        query=Tower([Categorical("user")], body=[MLP([8], norm="layer", dropout=0.2)]),
         candidate=Tower([Categorical("item")]),
         embedding_dim=8,
     ),

@@ -8,6 +8,7 @@ import pytest
 
 from turret.data.batch import Batch
 from turret.data.dataset import Dataset
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.towers import Tower, TwoTower
@@ -104,8 +105,8 @@ def test_regularization_is_over_touched_rows_once_each():
 
 def test_dense_parameters_are_trained_too():
     model = TwoTower(
-        query=Tower([Categorical("user")], hidden=(8,)),
-        candidate=Tower([Categorical("item")], hidden=(8,)),
+        query=Tower([Categorical("user")], body=[MLP([8])]),
+        candidate=Tower([Categorical("item")], body=[MLP([8])]),
         embedding_dim=4,
     )
     batches, state = prepare(

@@ -12,6 +12,7 @@ import pytest
 from turret.data.dataset import Dataset
 from turret.model.objective import batch_loss
 from turret.model.towers import Parameters
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.schedule import Schedule
@@ -24,8 +25,8 @@ STEPS, RATE, DENSE_RATE, OWN_RATE, CLIP, DECAY, AVERAGING = 9, 0.1, 0.05, 0.5, 0
 # Large: the bias that all candidates share has no gradient but rounding, which Adam would blow up.
 EPSILON = 0.01
 MODEL = TwoTower(
-    query=Tower([Categorical("user", learning_rate=OWN_RATE)], hidden=(6,)),
-    candidate=Tower([Categorical("item")], hidden=(6,)),
+    query=Tower([Categorical("user", learning_rate=OWN_RATE)], body=[MLP([6])]),
+    candidate=Tower([Categorical("item")], body=[MLP([6])]),
     embedding_dim=4,
 )
 # With b2 = 0.999 optax's `1 - b2**t` of float32 would be right to four digits only.

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from turret.data.dataset import Dataset
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.schedule import Schedule
@@ -19,9 +20,10 @@ from turret.train.trainer import fit, prepare
 
 
 def model(*, hidden: tuple[int, ...] = (), rate: float = 1.0) -> TwoTower:
+    body = [MLP(hidden)] if hidden else []
     return TwoTower(
-        query=Tower([Categorical("user", learning_rate=rate)], hidden=hidden),
-        candidate=Tower([Categorical("item")], hidden=hidden),
+        query=Tower([Categorical("user", learning_rate=rate)], body=body),
+        candidate=Tower([Categorical("item")], body=body),
         embedding_dim=4,
     )
 

@@ -9,6 +9,7 @@ from trainings import MODEL, train
 
 from turret.data.dataset import Dataset
 from turret.errors import ModelError
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.stopping import WarmStart
@@ -18,7 +19,7 @@ from turret.train.trainer import FitResult, fit, prepare
 from turret.train.warm import Earlier, optimizer_arrays
 
 DEEP = TwoTower(
-    query=Tower([Categorical("user")], hidden=(8,)),
+    query=Tower([Categorical("user")], body=[MLP([8])]),
     candidate=Tower([Categorical("item")]),
     embedding_dim=8,
 )
@@ -131,7 +132,8 @@ def test_without_a_fitting_optimizers_state_that_starts_anew(yesterday, options,
 
 
 def with_model(*, hidden: tuple[int, ...] = (8,), embedding_dim: int = 8) -> TwoTower:
-    query, candidate = Tower([Categorical("user")], hidden=hidden), Tower([Categorical("item")])
+    body = [MLP(hidden)] if hidden else []
+    query, candidate = Tower([Categorical("user")], body=body), Tower([Categorical("item")])
     return TwoTower(query=query, candidate=candidate, embedding_dim=embedding_dim)
 
 

@@ -10,6 +10,7 @@ from turret.data.dataset import Dataset, Interactions
 from turret.data.encoders.kinds import with_vocabulary
 from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import Vocabulary
+from turret.recipe.bodies.mlp import MLP
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.towers import Tower, TwoTower
 
@@ -70,8 +71,8 @@ class World:
         candidate_row = _zipf(rng, candidates, pairs, exponent=popularity)
         query_ids, candidate_ids = _ids(query_rows), _ids(candidate_rows)
         towers = (
-            Tower([Categorical("query")], hidden=(hidden,)),
-            Tower([Categorical("candidate")], hidden=(hidden,)),
+            Tower([Categorical("query")], body=[MLP([hidden])]),
+            Tower([Categorical("candidate")], body=[MLP([hidden])]),
         )
         return cls(
             dataset=Dataset(

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from turret.data.batch import Batch
 from turret.model.features.embedding import CANDIDATES
@@ -24,6 +24,7 @@ def batch_loss(
     loss: Loss,
     temperature: Float[Array, ""] | None = None,
     probability: Float[Array, " c"] | None = None,
+    key: PRNGKeyArray | None = None,
 ) -> Float[Array, ""]:
     """The loss of a batch.
 
@@ -36,15 +37,19 @@ def batch_loss(
         temperature: Instead of the recipe's, when it is learned.
         probability: Probability of each column, when the training estimates it as it goes; the
             batch's unless given.
+        key: Decides what chance decides in a training step; None everywhere else.
 
     Returns:
         A scalar, reduced as `loss` says.
     """
     tables, dense = parameters
     arrays = jax.tree.map(jnp.asarray, batch)
-    candidates = candidate_vectors(config, tables=tables, dense=dense, encoded=arrays.candidate)
+    query_key, candidate_key = (None, None) if key is None else jax.random.split(key)
+    candidates = candidate_vectors(
+        config, tables=tables, dense=dense, encoded=arrays.candidate, key=candidate_key
+    )
     seen = tables | {CANDIDATES: candidates}
-    queries = query_vectors(config, tables=seen, dense=dense, encoded=arrays.query)
+    queries = query_vectors(config, tables=seen, dense=dense, encoded=arrays.query, key=query_key)
     candidates = candidates[: len(arrays.candidate_count)]
     pairs = Pairs(arrays.pair_query, arrays.pair_candidate, arrays.pair_weight)
     if isinstance(loss, Softmax):

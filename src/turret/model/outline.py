@@ -6,19 +6,20 @@ import jax
 import msgspec
 
 from turret.data.encoders.tower import TowerEncoder
+from turret.model.bodies.body import Body
 from turret.model.features.embedding import embedding_dims
 from turret.model.towers import Parameters
-from turret.recipe.towers import TwoTower
+from turret.recipe.towers import Tower, TwoTower
 
 __all__ = ["ModelPart", "model_parts"]
 
 
 class ModelPart(NamedTuple):
-    """A feature of a tower, or a tower's body.
+    """A feature of a tower, or one of the layers that follow the features.
 
     Attributes:
         tower: "query" or "candidate".
-        name: The feature's key; "body" for what follows the features.
+        name: The feature's key; "body" for a body, "head" for the linear layer behind the last.
         kind: Of the feature, or of the body.
         width: Numbers in the vector that it makes.
         rows: Of the embedding table that it looks up; None where it looks none up.
@@ -46,7 +47,7 @@ def model_parts(
         parameters: All parameters.
 
     Returns:
-        Each tower's features in their order, then its body if it has one.
+        Each tower's features in their order, then its bodies if it has any.
     """
     parts: list[ModelPart] = []
     shown: set[str] = set()
@@ -63,10 +64,20 @@ def model_parts(
             width, kind = widths[feature.key], str(msgspec.to_builtins(feature)["kind"])
             parts.append(ModelPart(name, feature.key, kind, width, rows, *_size(own)))
         if dense.body is not None:
-            kind = type(dense.body).__name__
-            size = _size(dense.body)
-            parts.append(ModelPart(name, "body", kind, config.embedding_dim, None, *size))
+            parts += _body_parts(name, tower, dense.body)
     return tuple(parts)
+
+
+def _body_parts(name: str, tower: Tower, body: Body) -> list[ModelPart]:
+    kinds = [str(msgspec.to_builtins(one)["kind"]) for one in tower.body]
+    parts = [
+        ModelPart(name, "body", kind, width, None, *_size(layer))
+        for kind, width, layer in zip(kinds, body.sizes, body.layers, strict=True)
+    ]
+    if body.head is not None:
+        width = body.head.bias.shape[0]
+        parts.append(ModelPart(name, "head", "linear", width, None, *_size(body.head)))
+    return parts
 
 
 def _size(tree: object) -> tuple[int, int]:

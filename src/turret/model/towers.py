@@ -1,9 +1,8 @@
 """Towers: from (tables, dense parameters, encoded features) to vectors, as pure functions.
 
-A tower embeds each of its features. Without hidden layers the embeddings are added up; with hidden
-layers they stand side by side and an MLP brings them to `embedding_dim`. A tower cannot tell a
-whole table from a sub-table of the rows that a batch touches, so the same function trains and
-serves.
+A tower embeds each of its features. Without a body the embeddings are added up; a body makes one
+vector of them. A tower cannot tell a whole table from a sub-table of the rows that a batch touches,
+so the same function trains and serves.
 """
 
 from collections.abc import Mapping
@@ -11,13 +10,15 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from turret.data.encoders.tower import TowerEncoder
+from turret.model.bodies.body import Body
+from turret.model.bodies.row import TowerRow
 from turret.model.features.embedding import embed, embedding_dims, initial
-from turret.model.layers import MLP, l2_normalize
+from turret.model.layers.l2 import l2_normalize
 from turret.model.tables import initial_table
+from turret.recipe.features.base import table_name
 from turret.recipe.towers import Tower, TwoTower
 
 __all__ = [
@@ -36,11 +37,11 @@ class TowerDense(NamedTuple):
 
     Attributes:
         features: For each feature's key its dense parameters; None where a feature has none.
-        body: The body's; None for a tower without hidden layers.
+        body: The body's; None for a tower without one.
     """
 
     features: dict[str, eqx.Module | None]
-    body: MLP | None
+    body: Body | None
 
 
 Tables = dict[str, Float[Array, "_ _"]]
@@ -100,9 +101,23 @@ def query_vectors(
     tables: Mapping[str, Float[Array, "_ _"]],
     dense: Mapping[str, TowerDense],
     encoded: Mapping[str, Shaped[Array, "n ..."]],
+    key: PRNGKeyArray | None = None,
 ) -> Float[Array, "n d"]:
-    """Vectors of encoded queries, shape `[n, embedding_dim]`."""
-    return _vectors("query", config.query, config.normalize, tables, dense["query"], encoded)
+    """Vectors of encoded queries.
+
+    Args:
+        config: The two towers.
+        tables: Whole tables, or the sub-tables to which the rows in `encoded` were re-indexed.
+        dense: The dense parameters of both towers.
+        encoded: The queries' features by `FEATURE/PART`.
+        key: Decides what chance decides in a training step, such as what dropout leaves out; None
+            everywhere else.
+
+    Returns:
+        Shape `[n, embedding_dim]`.
+    """
+    rows = _rows("query", config.query, tables=tables, dense=dense["query"], encoded=encoded)
+    return _vectors(config, rows, body=dense["query"].body, key=key)
 
 
 def candidate_vectors(
@@ -111,20 +126,39 @@ def candidate_vectors(
     tables: Mapping[str, Float[Array, "_ _"]],
     dense: Mapping[str, TowerDense],
     encoded: Mapping[str, Shaped[Array, "n ..."]],
+    key: PRNGKeyArray | None = None,
 ) -> Float[Array, "n d"]:
-    """Vectors of encoded candidates, shape `[n, embedding_dim]`."""
-    tower = config.candidate
-    return _vectors("candidate", tower, config.normalize, tables, dense["candidate"], encoded)
+    """Vectors of encoded candidates; see `query_vectors`."""
+    own = dense["candidate"]
+    rows = _rows("candidate", config.candidate, tables=tables, dense=own, encoded=encoded)
+    return _vectors(config, rows, body=own.body, key=key)
 
 
-def _vectors(name, tower, normalize, tables, dense, encoded):
-    parts = [
-        embed(name, f, tables=tables, dense=dense.features[f.key], encoded=encoded)
+def _rows(
+    name: str,
+    tower: Tower,
+    *,
+    tables: Mapping[str, Float[Array, "_ _"]],
+    dense: TowerDense,
+    encoded: Mapping[str, Shaped[Array, "n ..."]],
+) -> TowerRow:
+    vectors = {
+        f.key: embed(name, f, tables=tables, dense=dense.features[f.key], encoded=encoded)
         for f in tower.features
-    ]
-    body = dense.body
-    x = sum(parts[1:], parts[0]) if body is None else body(jnp.concatenate(parts, axis=-1))
-    return l2_normalize(x) if normalize else x
+    }
+    own = {f.key: tables[table_name(name, f)] for f in tower.features if f.has_table}
+    return TowerRow(vectors, dict(encoded), own)
+
+
+def _vectors(
+    config: TwoTower, rows: TowerRow, *, body: Body | None, key: PRNGKeyArray | None
+) -> Float[Array, "n d"]:
+    if body is None:
+        first, *others = rows.vectors.values()
+        x = sum(others, first)
+    else:
+        x = body(rows, key=key)
+    return l2_normalize(x) if config.normalize else x
 
 
 def _dense(
@@ -136,9 +170,9 @@ def _dense(
         for place, (name, dim) in enumerate(dims.items())
     }
     body = None
-    if tower.hidden:
-        widths = (sum(dims.values()), *tower.hidden, embedding_dim)
-        body = MLP(key, widths, activation=tower.activation)
+    if tower.body:
+        own = jax.random.fold_in(key, len(dims))
+        body = Body(own, tower.body, widths=dims, embedding_dim=embedding_dim)
     return TowerDense(features, body)
 
 

@@ -92,10 +92,10 @@ def require_width(key: str, got: int, *, expected: int) -> None:
     """
     if got != expected:
         raise RecipeError(
-            f"feature {key!r}: embedding_dim in a tower without hidden layers",
+            f"feature {key!r}: embedding_dim in a tower without a body",
             got=got,
             expected=f"{expected}, as the model's: the embeddings are added up",
-            fix="Give the tower hidden layers, or leave the feature's embedding_dim out.",
+            fix="Give the tower a body, or leave the feature's embedding_dim out.",
         )
 
 

@@ -1,15 +1,13 @@
 """The section `[model]` of a recipe: two towers."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
-from turret.recipe.checks import (
-    require,
-    require_agreement,
-    require_width,
-)
+from turret.recipe.bodies.body import Body
+from turret.recipe.bodies.custom import Custom
+from turret.recipe.bodies.dot import DotInteraction
+from turret.recipe.checks import require, require_agreement, require_width
 from turret.recipe.features.base import table_name
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
@@ -22,32 +20,40 @@ class _Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tower(_Features, frozen=True, kw_only=True):
-    """One side of the model: features, then a body of dense layers.
+    """One side of the model: features, then bodies that make one vector of theirs.
+
+    Without a body the features' vectors are added up. Else each body reads what the one before it
+    gives, the first one the features' vectors side by side; and a linear layer brings what the last
+    one gives to the model's `embedding_dim`, unless that is a custom one, which does so itself.
 
     Args:
         features: what the tower reads, at least one; kept as a tuple.
-        hidden: widths of the hidden layers between the features and the vector; empty means none.
-        activation: what follows each hidden layer.
+        body: what follows them, one after the other; kept as a tuple.
 
     Example:
+        >>> from turret.recipe.bodies.mlp import MLP
         >>> from turret.recipe.features.categorical import Categorical
-        >>> Tower([Categorical("user_id")]).hidden
-        ()
+        >>> Tower([Categorical("user_id")], body=[MLP([64])]).body[0].hidden
+        (64,)
     """
 
-    hidden: Sequence[int] = ()
-    activation: Literal["relu", "gelu", "tanh"] = "relu"
+    body: Sequence[Body] = ()
 
     def __post_init__(self) -> None:
         """Keep tuples and refuse impossible values."""
         msgspec.structs.force_setattr(self, "features", tuple(self.features))
-        msgspec.structs.force_setattr(self, "hidden", tuple(self.hidden))
+        msgspec.structs.force_setattr(self, "body", tuple(self.body))
         require(len(self.features) > 0, "tower features", [], "at least one feature")
         keys = [feature.key for feature in self.features]
         fix = "each name once; features on one column need a `name` each"
         require(len(set(keys)) == len(keys), "tower features", keys, fix)
-        narrowest = min(self.hidden, default=1)
-        require(narrowest >= 1, "tower hidden", list(self.hidden), "widths of at least 1")
+        late = [body for body in self.body[1:] if body.reads_features]
+        require(not late, "tower body", late[:1], "what reads the features one by one to be first")
+
+    @property
+    def draws(self) -> bool:
+        """Whether chance has a part in a training step."""
+        return any(body.draws for body in self.body)
 
 
 class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,18 +85,32 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name, tower in (("query", self.query), ("candidate", self.candidate)):
             for feature in tower.features:
                 dim = feature.embedding_dim or self.embedding_dim
-                if not tower.hidden:
+                if not tower.body:
                     require_width(feature.key, dim, expected=self.embedding_dim)
                 if feature.has_table:
                     keys = {key: getattr(feature, key) for key in feature.rule}
                     keys |= {"embedding_dim": dim, "learning_rate": feature.learning_rate}
                     lookups.append((table_name(name, feature), feature.key, keys))
+            if tower.body and isinstance(tower.body[0], DotInteraction):
+                widths = {f.key: f.embedding_dim or self.embedding_dim for f in tower.features}
+                _require_products(tower.body[0], widths)
         require_agreement(lookups)
 
     @property
     def history(self) -> History | None:
         """The history feature of the query tower, if it has one."""
         return next((f for f in self.query.features if isinstance(f, History)), None)
+
+    @property
+    def draws(self) -> bool:
+        """Whether chance has a part in a training step."""
+        return self.query.draws or self.candidate.draws
+
+    @property
+    def custom_classes(self) -> tuple[str, ...]:
+        """Import paths of the classes that the towers name, each once."""
+        bodies = (*self.query.body, *self.candidate.body)
+        return tuple(dict.fromkeys(body.path for body in bodies if isinstance(body, Custom)))
 
     def _check_histories(self) -> None:
         """Refuse histories other than one of the query tower: a training hides pairs from that."""
@@ -103,3 +123,11 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             dim, heads = feature.embedding_dim or self.embedding_dim, feature.heads
             expected = f"a divisor of the embedding's width, {dim}"
             require(dim % heads == 0, f"feature {feature.key!r}: heads", heads, expected)
+
+
+def _require_products(body: DotInteraction, widths: dict[str, int]) -> None:
+    """Refuse features whose vectors have no products."""
+    equal = len(set(widths.values())) == 1
+    require(equal, "body 'dot': the features' embedding_dim", widths, "the same for all")
+    enough = len(widths) > 1 or body.self_interaction
+    require(enough, "body 'dot': the features", list(widths), "two or more")

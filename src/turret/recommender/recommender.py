@@ -199,7 +199,7 @@ class Recommender:
             The answers, best first, ties by smallest row: `k` for each query wherever `k`
             candidates are left; behind `counts` stand None and NaN. A candidate of which nothing
             was met in training is ranked by the score of its vector like any other: 0 in a tower
-            without hidden layers, which is above every negative score.
+            without a body, which is above every negative score.
 
         Raises:
             QueryError: if a column is unknown, or needed and neither given nor in the bundle; if

@@ -1,6 +1,7 @@
 """The training state and the step from one state to the next, as a pure function."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -34,6 +35,9 @@ from turret.train.optimizers.tables import table_rates, update_tables
 from turret.train.schedules import Rates, schedule_factor
 
 __all__ = ["Losses", "Program", "TrainState", "train_step"]
+
+_STEPS = 0x7FFF_FFFF
+"""Sets the keys of the steps apart from those that draw the initial values."""
 
 Body = tuple[Dense, LossState]
 """What the dense optimizer trains: the towers' bodies, and what the loss learns."""
@@ -124,6 +128,8 @@ class TrainState(eqx.Module):
         step: Steps taken.
         rates: The learning rate and the other numbers of the training.
         averages: Of the parameters; None without averaging.
+        key: With the number of a step it decides what chance decides in that; None where that is
+            nothing.
         program: What stays the same.
     """
 
@@ -134,6 +140,7 @@ class TrainState(eqx.Module):
     step: Int32[Array, ""]
     rates: Rates
     averages: Averages | None
+    key: PRNGKeyArray | None
     program: Program = eqx.field(static=True)
 
     @classmethod
@@ -152,7 +159,7 @@ class TrainState(eqx.Module):
 
         Args:
             program: What stays the same.
-            key: Source of the initial values.
+            key: Source of the initial values, and of all that chance decides later.
             query_encoder: Says how many rows each of its tables has.
             candidate_encoder: Likewise.
             num_candidates: Rows of the candidate table, for a loss that watches candidates.
@@ -174,6 +181,7 @@ class TrainState(eqx.Module):
             step=jnp.zeros((), jnp.int32),
             rates=rates,
             averages=None if program.averaging is None else start(parameters),
+            key=jax.random.fold_in(key, _STEPS) if program.config.draws else None,
             program=program,
         )
 
@@ -250,16 +258,16 @@ def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Losses]:
             step=step,
             decay=program.averaging,
         )
-    return TrainState(
+    after = replace(
+        state,
         parameters=Parameters(new.tables, dense),
         slots=new.slots,
         dense_state=dense_state,
         loss=loss | learned,
         step=step,
-        rates=state.rates,
         averages=averages,
-        program=program,
-    ), losses
+    )
+    return after, losses
 
 
 def _dense(parameters: Parameters, loss: LossState) -> Body:
@@ -314,6 +322,7 @@ def _objective(
     probability: Float[Array, " c"] | None,
 ) -> tuple[Float[Array, ""], Losses]:
     program, (tables, (dense, learned)) = state.program, trained
+    key = None if state.key is None else jax.random.fold_in(state.key, state.step)
     loss = batch_loss(
         Parameters(tables, dense),
         batch,
@@ -321,6 +330,7 @@ def _objective(
         loss=program.loss,
         temperature=temperature_of(learned),
         probability=probability,
+        key=key,
     )
     penalty = jnp.zeros(())
     if program.regularization:

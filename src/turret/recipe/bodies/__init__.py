@@ -1,0 +1,1 @@
+"""The bodies of a tower: what stands between its features and its vector."""
