@@ -5,7 +5,7 @@ recommender answers alike before and after it was written.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float32, Int32, Int64
 from turret import toml
 from turret.bundle import reading
 from turret.bundle.parts import Judged, Trained, provenance_of
+from turret.bundle.trust import require_trusted
 from turret.data.dataset import Dataset
 from turret.data.encoders.tower import TowerEncoder
 from turret.data.histories import with_histories
@@ -81,6 +82,7 @@ class Bundle:
         curve: how the settings of the index were found, if it was tuned.
         optimizer: the state of the training's optimizer, for a later one to go on with, if it was
             kept; answering does not need it.
+        allow_custom: import paths of the classes of one's own that `trained` may import.
     """
 
     config: TwoTower
@@ -102,6 +104,7 @@ class Bundle:
     provenance: dict[str, object] = field(repr=False)
     curve: Curve | None = field(repr=False, default=None)
     optimizer: Mapping[str, np.ndarray] | None = field(repr=False, default=None)
+    allow_custom: Collection[str] = ()
 
     @classmethod
     def assemble(
@@ -160,13 +163,15 @@ class Bundle:
             report=None if report is None else report.to_dict(),
             provenance=provenance,
             optimizer=optimizer,
+            allow_custom=trained.config.custom_classes,
         )
 
     @cached_property
     def trained(self) -> Trained:
-        """The model; the first use imports JAX."""
+        """The model; the first use imports JAX, and classes of one's own if they are allowed."""
         from turret.model.trained import TrainedModel
 
+        require_trusted(self.config, self.allow_custom)
         return TrainedModel.from_arrays(
             self.config,
             query_encoder=self.query_encoder,
@@ -244,11 +249,15 @@ class Bundle:
             bundle_files.write_json(directory / "report.json", self.report)
 
     @classmethod
-    def open(cls, directory: str | os.PathLike[str]) -> "Bundle":
-        """Reads a bundle and verifies every file of it.
+    def open(
+        cls, directory: str | os.PathLike[str], *, allow_custom: Collection[str] = ()
+    ) -> "Bundle":
+        """Reads a bundle and verifies every file of it. No code that it names runs.
 
         Args:
             directory: the directory of the bundle.
+            allow_custom: import paths of the classes that `trained` may import, if towers of it
+                are made by classes of one's own.
 
         Returns:
             The bundle. It no longer depends on the directory.
@@ -262,7 +271,7 @@ class Bundle:
         for _ in range(_ATTEMPTS):
             before = sealed.identity(path) if path.is_dir() else None
             try:
-                bundle = cls._read(path)
+                bundle = cls._read(path, allow_custom)
             except BundleError:
                 # A bundle that takes another's place while that is read is not a damaged one.
                 if not path.is_dir() or sealed.identity(path) == before:
@@ -273,7 +282,7 @@ class Bundle:
         raise BundleError(f"{path} is replaced again and again while it is read")
 
     @classmethod
-    def _read(cls, directory: Path) -> "Bundle":
+    def _read(cls, directory: Path, allow_custom: Collection[str]) -> "Bundle":
         sealed.verify(directory, FORMAT, required=_REQUIRED)
         head = bundle_files.read_json(directory / "model.json", _Head)
         columns = [name for feature in head.model.query.features for name in feature.reads]
@@ -311,6 +320,7 @@ class Bundle:
             provenance=bundle_files.read_object(directory / "provenance.json"),
             curve=reading.read_curve(directory),
             optimizer=reading.read_optimizer(directory, parameters=arrays),
+            allow_custom=tuple(allow_custom),
         )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from turret.cli.arguments import Bundle, Depth, Json, query_values
+from turret.cli.arguments import AllowCustom, Bundle, Depth, Json, query_values
 from turret.cli.output import json_value, say, show, table
 from turret.cli.progress import progress_of
 from turret.errors import QueryError
@@ -97,6 +97,7 @@ def recommend(
         bool, typer.Option("--all", help="Answer every known query, into the file of --output.")
     ] = False,
     output: Output = None,
+    allow_custom: AllowCustom = None,
     as_json: Json = False,
 ) -> None:
     """Print the best candidates of each query."""
@@ -104,7 +105,7 @@ def recommend(
 
     _check(every=every, output=output, query=query)
     queries = [query_values(text) for text in query or ()]
-    recommender = Recommender.load(bundle)
+    recommender = Recommender.load(bundle, allow_custom=allow_custom or ())
     # More than there are candidates only costs memory.
     k = min(k or (10 if output is None else 100), max(1, recommender.candidates.height))
     how = _How(exclude_seen=exclude_seen, where=where)
@@ -130,12 +131,13 @@ def similar(
         list[str], typer.Option(metavar="ID", help="A candidate. Repeat it for further ones.")
     ],
     k: Depth = 10,
+    allow_custom: AllowCustom = None,
     as_json: Json = False,
 ) -> None:
     """Print the candidates most like a candidate."""
     from turret.recommender.recommender import Recommender
 
-    recommender = Recommender.load(bundle)
+    recommender = Recommender.load(bundle, allow_custom=allow_custom or ())
     k = min(k, max(1, recommender.candidates.height))
     answers = [_Answer.of(recommender.similar([one], k)) for one in candidate]
     if as_json:

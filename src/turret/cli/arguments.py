@@ -14,8 +14,17 @@ from turret.errors import QueryError, RecipeError
 if TYPE_CHECKING:
     from turret.recipe.recipe import Recipe
 
-__all__ = ["Bundle", "Depth", "Json", "changes", "query_values", "recipe_of"]
+__all__ = ["AllowCustom", "Bundle", "Depth", "Json", "changes", "query_values", "recipe_of"]
 
+AllowCustom = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-custom",
+        metavar="CLASS",
+        help="Import and run this class, package.module:Class, that the bundle names for a tower. "
+        "Repeat it for further ones.",
+    ),
+]
 Bundle = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A directory that a training wrote.")
 ]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from turret.cli.arguments import Bundle, Json
+from turret.cli.arguments import AllowCustom, Bundle, Json
 from turret.cli.output import json_value, mapping, say
 
 __all__ = ["add_commands", "doctor", "evaluate", "verify"]
@@ -31,6 +31,7 @@ def evaluate(
             "glob with the recipe's columns.",
         ),
     ] = None,
+    allow_custom: AllowCustom = None,
     as_json: Json = False,
 ) -> None:
     """Judge a bundle on held-back interactions, beside the baselines."""
@@ -38,7 +39,7 @@ def evaluate(
     from turret.pipeline.revision import evaluate_bundle
 
     compilation.keep_compiled_programs()
-    report = evaluate_bundle(bundle, files=data)
+    report = evaluate_bundle(bundle, files=data, allow_custom=allow_custom or ())
     if as_json:
         json_value(report.to_dict())
     else:

@@ -1,7 +1,7 @@
 """What is done to a bundle after its training: judging it again, building its index anew."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -29,7 +29,10 @@ _REBUILT = "These figures were taken before the index was built anew"
 
 
 def evaluate_bundle(
-    directory: str | os.PathLike[str], *, files: str | Sequence[str] | None = None
+    directory: str | os.PathLike[str],
+    *,
+    files: str | Sequence[str] | None = None,
+    allow_custom: Collection[str] = (),
 ) -> Report:
     """Judge a bundle again, as it would answer: with its own index.
 
@@ -37,6 +40,7 @@ def evaluate_bundle(
         directory: the bundle.
         files: judge by the interactions in these, which have the columns that the recipe names;
             None loads the recipe's data and judges by their test part.
+        allow_custom: see `Bundle.open`.
 
     Returns:
         The report. It warns when the data are no longer those of the training, and of test pairs
@@ -46,7 +50,7 @@ def evaluate_bundle(
         BundleError: there is no whole bundle, or it has no recipe.
         DataError: the data cannot be read, or have no pair with a candidate of the bundle.
     """
-    bundle = Bundle.open(directory)
+    bundle = Bundle.open(directory, allow_custom=allow_custom)
     recipe = bundle.recipe
     if recipe is None:
         raise BundleError(

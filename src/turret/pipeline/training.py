@@ -90,7 +90,7 @@ def train(
     # An optimizer that optax does not know is refused now, not when the data are loaded.
     Program.of(recipe.model, recipe.loss, recipe.train)
     clock = _Clock()
-    earlier, came_from = (None, None) if start is None else _earlier(start)
+    earlier, came_from = (None, None) if start is None else _earlier(start, recipe)
     parts = split(sources.load(recipe.data) if dataset is None else dataset, recipe.split)
     clock.lap("load")
     also = {"split": msgspec.to_builtins(recipe.split), "from": came_from}
@@ -167,9 +167,10 @@ def _fit(
     )
 
 
-def _earlier(directory: str | os.PathLike[str]) -> tuple[Earlier, str]:
+def _earlier(directory: str | os.PathLike[str], recipe: Recipe) -> tuple[Earlier, str]:
     """What the training of a bundle left, and a digest of the files that hold it."""
-    opened = bundle.Bundle.open(directory)
+    # Whoever trains a recipe trusts the classes that it names.
+    opened = bundle.Bundle.open(directory, allow_custom=recipe.model.custom_classes)
     trained = opened.trained
     assert isinstance(trained, TrainedModel)
     files = sealed.read_manifest(Path(directory), bundle.FORMAT).files

@@ -49,6 +49,9 @@ class Tower(_Features, frozen=True, kw_only=True):
         require(len(set(keys)) == len(keys), "tower features", keys, fix)
         late = [body for body in self.body[1:] if body.reads_features]
         require(not late, "tower body", late[:1], "what reads the features one by one to be first")
+        whole = any(isinstance(body, Custom) and body.input == "row" for body in self.body)
+        alone = not whole or len(self.body) == 1
+        require(alone, "tower body", list(self.body), "a whole tower, input = 'row', to be alone")
 
     @property
     def draws(self) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,11 +48,14 @@ def log_of(path: str | os.PathLike[str], bundle: Bundle) -> Path:
     return place.with_name(f"{place.name}.changes") / f"{identity_of(bundle)}.log"
 
 
-def opened(path: str | os.PathLike[str]) -> tuple[Bundle, list[Change]]:
+def opened(
+    path: str | os.PathLike[str], *, allow_custom: Collection[str] = ()
+) -> tuple[Bundle, list[Change]]:
     """Opens a bundle together with the changes that were logged beside it.
 
     Args:
         path: the directory of the bundle.
+        allow_custom: see `Bundle.open`.
 
     Returns:
         The bundle and its changes, the oldest first, both of the same moment.
@@ -62,7 +66,7 @@ def opened(path: str | os.PathLike[str]) -> tuple[Bundle, list[Change]]:
     """
     place = Path(path)
     for _ in range(_ATTEMPTS):
-        bundle = Bundle.open(place)
+        bundle = Bundle.open(place, allow_custom=allow_custom)
         changes = ChangeLog.peek(log_of(place, bundle), belongs_to=identity_of(bundle))
         # A compaction that ends in between takes the old log away with the old bundle.
         if changes or read_object(place / "provenance.json") == bundle.provenance:

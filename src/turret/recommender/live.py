@@ -7,7 +7,7 @@ writes them into the bundle.
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import polars as pl
 from jaxtyping import Float32
 
 from turret.bundle.bundle import Bundle
+from turret.bundle.trust import require_trusted
 from turret.data.vocabulary import as_ids
 from turret.errors import CandidateIndexError, DataError
 from turret.index.changes import Change, ChangeLog
@@ -34,19 +35,27 @@ class LiveRecommender:
     Args:
         path: the directory of the bundle.
         compact_after: begins a compaction in the background after so many changes; None: never.
+        allow_custom: see `Recommender.load`.
 
     Raises:
-        BundleError: if there is no bundle, or it is damaged.
+        BundleError: if there is no bundle, it is damaged, or needs a class that is not allowed.
         CandidateIndexError: if its log is damaged, or another process changes this bundle.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, compact_after: int | None = 10_000) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        compact_after: int | None = 10_000,
+        allow_custom: Collection[str] = (),
+    ) -> None:
         """Open the bundle and its log, and make the logged changes."""
         self._path = Path(path).resolve()
         self._compact_after = compact_after
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._bundle = Bundle.open(self._path)
+        self._bundle = Bundle.open(self._path, allow_custom=allow_custom)
+        require_trusted(self._bundle.config, allow_custom)
         self._plain = Recommender(self._bundle)
         self._log = self._open_log(self._bundle)
         self._live = LiveIndex(self._bundle.index, log=self._append)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from turret.bundle.bundle import Bundle
 from turret.bundle.parts import Trained
+from turret.bundle.trust import require_trusted
 from turret.data.dataset import Dataset
 from turret.errors import QueryError
 from turret.index import registry
@@ -89,11 +90,15 @@ class Recommender:
         return cls(Bundle.assemble(trained=trained, dataset=train, index=built))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Recommender":
+    def load(
+        cls, path: str | os.PathLike[str], *, allow_custom: Collection[str] = ()
+    ) -> "Recommender":
         """Opens a bundle.
 
         Args:
             path: the directory of the bundle.
+            allow_custom: import paths of the classes of one's own that its towers are made by. Name
+                those alone whose code you trust, with whatever options the bundle has for them.
 
         Returns:
             A recommender that answers as the one in memory that the bundle was written from: the
@@ -101,9 +106,11 @@ class Recommender:
             logged beside the bundle (see `turret.recommender.live`) are made in it.
 
         Raises:
-            BundleError: if there is no bundle, or it is damaged or too new.
+            BundleError: if there is no bundle, it is damaged or too new, or a tower is made by a
+                class that is not allowed.
         """
-        bundle, changes = opened(path)
+        bundle, changes = opened(path, allow_custom=allow_custom)
+        require_trusted(bundle.config, allow_custom)
         if not changes:
             return cls(bundle)
         live = LiveIndex(bundle.index)

@@ -7,7 +7,7 @@ its options. So there may be nothing in it that these two do not determine.
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import NoReturn, cast
+from typing import cast
 
 import equinox as eqx
 import jax
@@ -20,6 +20,8 @@ from turret.model.bodies.row import TowerRow
 from turret.recipe.bodies.custom import Custom
 
 __all__ = ["CustomBody"]
+
+_SETTINGS = (bool, int, float, complex, str)
 
 
 class CustomBody(eqx.Module):
@@ -63,11 +65,16 @@ class CustomBody(eqx.Module):
         """
         make = cast("Callable[..., eqx.Module]", custom_class(config.path))
         arguments = {"in_size": in_size, "out_size": embedding_dim} | config.options
-        with _theirs(f"{config.path}({', '.join(f'{one}=' for one in (*arguments, 'key'))}) fails"):
+        call = f"{config.path}({', '.join(f'{one}=' for one in (*arguments, 'key'))})"
+        with _theirs(f"{call} fails"):
             made = make(**arguments, key=key)
+        with _theirs(f"{call} fails without the values of its arrays, as when a bundle is loaded"):
+            again = eqx.filter_eval_shape(lambda key: make(**arguments, key=key), key)
         _require_keepable(made, config.path)
+        _require_same(made, again, config.path)
         self.config, self.out_size = config, embedding_dim
-        self.module, self.rest = eqx.partition(made, eqx.is_array)
+        arrays, self.rest = eqx.partition(made, eqx.is_array)
+        self.module = jax.tree.map(jnp.asarray, arrays)
         if isinstance(in_size, int):
             given = [
                 eqx.filter_eval_shape(self._called, jnp.zeros((1, in_size)), one)
@@ -104,7 +111,7 @@ class CustomBody(eqx.Module):
         module = cast(Callable, eqx.nn.inference_mode(whole) if key is None else whole)
         first = next(iter(rows.vectors.values())) if isinstance(rows, TowerRow) else rows
         keys = None if key is None else jax.random.split(key, len(first))
-        axes = (0, 0, None) if isinstance(rows, TowerRow) else 0
+        axes = TowerRow._make((0, 0, None)) if isinstance(rows, TowerRow) else 0
         call = jax.vmap(lambda row, one: module(row, key=one), in_axes=(axes, 0))
         with _theirs(f"{self.config.path} fails when it is called"):
             out = call(rows, keys)
@@ -113,7 +120,7 @@ class CustomBody(eqx.Module):
                 f"body 'custom': {self.config.path} gives something else than a vector for a row",
                 got=f"{out.dtype}{list(out.shape[1:])}"
                 if isinstance(out, jax.Array)
-                else type(out),
+                else type(out).__name__,
                 expected=f"float32[{self.out_size}]",
             )
         return out.astype(jnp.float32)
@@ -141,31 +148,50 @@ def _require_width(got: int, expected: int, path: str) -> None:
 
 
 def _require_keepable(made: eqx.Module, path: str) -> None:
-    """Refuse what the class and its options do not determine, and what cannot be trained."""
-
-    def refuse(what: str, got: object, fix: str) -> NoReturn:
-        raise ModelError(f"body 'custom': {path}{what}", got=got, fix=fix)
+    """Refuse what is neither a parameter nor a setting."""
 
     def is_state(leaf: object) -> bool:
         return isinstance(leaf, eqx.nn.StateIndex)
 
     for place, leaf in jax.tree_util.tree_leaves_with_path(made, is_leaf=is_state):
-        name = jax.tree_util.keystr(place)
+        name = f"body 'custom': {path}{jax.tree_util.keystr(place)}"
         if is_state(leaf):
             fix = "A row's vector may depend on nothing else: normalise each row by itself."
-            refuse(f"{name} is state that passes from call to call", type(leaf).__name__, fix)
+            got = type(leaf).__name__
+            raise ModelError(f"{name} is state that passes from call to call", got=got, fix=fix)
         if eqx.is_array(leaf):
             if leaf.dtype != jnp.float32:
                 fix = "Make it float32, or a tuple of numbers in a static field."
-                refuse(f"{name} cannot be trained", f"{leaf.dtype}{list(leaf.shape)}", fix)
-        elif not (callable(leaf) or isinstance(leaf, bool | int | float | complex | str)):
-            fix = "Make it a jax.numpy array, or mark the field with equinox.field(static=True)."
-            refuse(f"{name} is neither a parameter nor a setting", type(leaf).__name__, fix)
+                got = f"{leaf.dtype}{list(leaf.shape)}"
+                raise ModelError(f"{name} cannot be trained", got=got, fix=fix)
+        elif not (callable(leaf) or isinstance(leaf, _SETTINGS)):
+            fix = "Make it an array, or mark the field with equinox.field(static=True)."
+            got = type(leaf).__name__
+            raise ModelError(f"{name} is neither a parameter nor a setting", got=got, fix=fix)
+
+
+def _require_same(made: eqx.Module, again: eqx.Module, path: str) -> None:
+    """Refuse settings that the class and its options do not determine, or that have no equality."""
+    one, other = (
+        jax.tree_util.tree_leaves_with_path(eqx.filter(x, lambda leaf: isinstance(leaf, _SETTINGS)))
+        for x in (made, again)
+    )
     try:
-        hash(jax.tree.structure(made))
-    except TypeError as error:
-        fix = "Make it a tuple or a number, or an array in a field that is not static."
-        refuse(": a static field cannot be hashed", str(error), fix)
+        same = jax.tree.structure(made) == jax.tree.structure(again)
+    except ValueError as error:
+        raise ModelError(
+            f"body 'custom': {path}: a static field cannot be compared: {error}",
+            fix="Make it a tuple or a number, or an array in a field that is not static.",
+        ) from error
+    if not same:
+        return  # a function that is made anew each time
+    for (place, before), (_, now) in zip(one, other, strict=True):
+        if before != now:
+            raise ModelError(
+                f"body 'custom': {path}{jax.tree_util.keystr(place)} is different each time",
+                got=f"{before} and {now}",
+                expected="what the class and its options determine: it is not kept",
+            )
 
 
 def _is_float(array: Array) -> bool:
