@@ -24,6 +24,7 @@ from turret import (
     Custom,
     History,
     Recommender,
+    Softmax,
     Tower,
     TowerRow,
     Train,
@@ -98,7 +99,7 @@ def model() -> TwoTower:
     """One's own towers, by import path and configuration."""
     body = Custom("custom_tower:Gated", options={"width": 32, "dropout": 0.1})
     whole = Custom("custom_tower:HistoryTower", options={"history": "history"}, input="row")
-    features = [Categorical("user_id"), History("history", table="candidate/item_id")]
+    features = [Categorical("user_id"), History("history", table="candidate/item_id", length=10)]
     return TwoTower(
         query=Tower(features, body=[whole]),
         candidate=Tower([Categorical("item_id")], body=[body]),
@@ -107,13 +108,14 @@ def model() -> TwoTower:
 
 
 def train(path: Path) -> None:
-    """Train, say how good it is, and write a bundle and what it answers."""
-    world = turret.synthetic(num_queries=300, num_candidates=100, num_interactions=6_000, seed=1)
-    parts = turret.random_split(world.dataset, test_fraction=0.2, seed=1)
-    result = turret.fit(parts.train, model(), train=Train(epochs=8, batch_size=512))
-    report = turret.evaluate(result.trained, parts, baselines=["popularity"])
-    print(report.to_table())
-    recommender = Recommender.build(result.trained, parts.train)
+    """Train, write a bundle, and say what it answers."""
+    world = turret.synthetic(num_queries=300, num_candidates=100, num_interactions=4_000, seed=1)
+    log = world.dataset
+    settings = Train(epochs=6, batch_size=512)
+    result = turret.fit(log, model(), loss=Softmax(candidates="all"), train=settings)
+    first, last = result.history[0], result.history[-1]
+    print(f"loss {first.losses['loss']:.3f}, after {last.epoch} epochs {last.losses['loss']:.3f}")
+    recommender = Recommender.build(result.trained, log)
     recommender.save(path)
     print("this process: ", *answers(recommender))
 

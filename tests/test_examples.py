@@ -2,6 +2,8 @@
 
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,14 @@ def test_one_warm_epoch_reaches_what_takes_many_from_nothing(
     assert epochs > 4 and times > 34
     assert "over the new events it is not reached in 16 epochs" in out
     assert "ids keep their rows" in out
+
+
+def test_towers_of_ones_own_answer_alike_in_another_process() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "custom_tower.py")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (here,) = re.findall(r"^this process: +(.*)$", done.stdout, flags=re.MULTILINE)
+    (other,) = re.findall(r"^other process: +(.*)$", done.stdout, flags=re.MULTILINE)
+    assert here == other and here.count("item") == 3
+    assert "refused: the bundle's towers need code that is not in it" in done.stdout
