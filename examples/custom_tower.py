@@ -24,7 +24,6 @@ from turret import (
     Custom,
     History,
     Recommender,
-    Softmax,
     Tower,
     TowerRow,
     Train,
@@ -110,9 +109,8 @@ def model() -> TwoTower:
 def train(path: Path) -> None:
     """Train, write a bundle, and say what it answers."""
     world = turret.synthetic(num_queries=300, num_candidates=100, num_interactions=4_000, seed=1)
-    log = world.dataset
-    settings = Train(epochs=6, batch_size=512)
-    result = turret.fit(log, model(), loss=Softmax(candidates="all"), train=settings)
+    log = world.dataset  # one batch, so that one step is compiled
+    result = turret.fit(log, model(), train=Train(epochs=60, batch_size=4_000))
     first, last = result.history[0], result.history[-1]
     print(f"loss {first.losses['loss']:.3f}, after {last.epoch} epochs {last.losses['loss']:.3f}")
     recommender = Recommender.build(result.trained, log)
