@@ -12,7 +12,7 @@ from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
 from turret.train.loss_state import initial_loss_state, streaming_probability
 from turret.train.state import train_step
-from turret.train.trainer import prepare
+from turret.train.trainer import fit, prepare
 
 MODEL = TwoTower(
     query=Tower([Categorical("user")]), candidate=Tower([Categorical("item")]), embedding_dim=8
@@ -96,3 +96,21 @@ def test_streaming_by_hand():
     state, probability = streaming_probability(state, rows, step=jnp.int32(12), rate=0.25)
     np.testing.assert_allclose(probability, [1 / (0.75 * 4 + 0.25 * 8)])
     np.testing.assert_allclose(state["last_step"], [0, 12])
+
+
+def test_cosines_need_a_temperature_and_learn_one():
+    config = TwoTower(query=MODEL.query, candidate=MODEL.candidate, embedding_dim=8, normalize=True)
+    settings = Train(epochs=30, batch_size=60, learning_rate=0.1, seed=1)
+    reached = {}
+    for learn in (False, True):
+        loss = Softmax(candidates="all", learn_temperature=learn)
+        result = fit(colours(), config, loss=loss, train=settings)
+        reached[learn] = result.history[-1].losses["loss"]
+        vectors = result.trained.query_vectors(colours().queries)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-6)
+    # A cosine of 1 with the 20 items of one's colour and -1 with the others: at temperature 1 that
+    # is as good as it gets, ln(20 + 20 exp(-2)). At lower ones ln 20 is near, and a user's own
+    # choices among the 20 are below it.
+    np.testing.assert_allclose(reached[False], np.log(20 + 20 * np.exp(-2)), atol=5e-3)
+    assert reached[True] < np.log(20)
+    assert float(jnp.exp(result.state.loss["log_temperature"])) < 0.5
