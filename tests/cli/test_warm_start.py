@@ -69,7 +69,7 @@ def test_a_bundle_goes_on_in_its_own_place_day_after_day(turret: Turret, later: 
             ["tables/", "got 'float32[8]', expected float32[16]", "or train from nothing."],
         ),
         (
-            ("--from", "runs/small", "--set", "model.query.hidden=[8]"),
+            ("--from", "runs/small", "--set", 'model.query.body=[{kind = "mlp", hidden = [8]}]'),
             ["dense/query", "got 'none', expected float32[16, 8]", "or train from nothing."],
         ),
     ],

@@ -155,6 +155,12 @@ def test_it_learned_and_the_dense_parameters_are_where_the_format_says(outcome: 
     }
 
 
+def test_a_class_that_is_missing_is_told_before_the_data_are_read(tmp_path: Path) -> None:
+    recipe = toml.loads(RECIPE.replace("custom_modules:Gated", "custom_modules:Gatted"))
+    with pytest.raises(ModelError, match="'custom_modules' has no 'Gatted'"):
+        train(recipe, output=tmp_path / "none")  # the synthetic world would take a while
+
+
 def test_another_process_computes_the_same_vectors(outcome: Outcome, dataset: Dataset) -> None:
     bundle = Bundle.open(outcome.bundle, allow_custom=ALLOWED)
     trained = bundle.trained

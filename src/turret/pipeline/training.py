@@ -16,6 +16,7 @@ from turret.data.splits import Split, split
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report
 from turret.index import registry
+from turret.model.bodies.custom_class import custom_class
 from turret.model.trained import TrainedModel
 from turret.pipeline.validation import validation_of
 from turret.recipe.recipe import Recipe
@@ -83,12 +84,12 @@ def train(
         TrainingError: a loss is not finite.
         TrainingInterrupted: Ctrl-C, or a signal to end; a checkpoint was written.
         CheckpointError: the checkpoints are of another training.
-        ModelError: the model of `start` is of other widths.
+        ModelError: a class of one's own is missing or not as it has to be, or the model of `start`
+            is of other widths.
         BundleError: `output` is there and is not a bundle, or `start` is none.
     """
     path, recipe = bundle.require_free(output), recipe.settled()
-    # An optimizer that optax does not know is refused now, not when the data are loaded.
-    Program.of(recipe.model, recipe.loss, recipe.train)
+    _check(recipe)
     clock = _Clock()
     earlier, came_from = (None, None) if start is None else _earlier(start, recipe)
     parts = split(sources.load(recipe.data) if dataset is None else dataset, recipe.split)
@@ -143,6 +144,13 @@ def checkpoints_of(output: str | os.PathLike[str]) -> Path:
     """
     place = Path(output).resolve()
     return place.with_name(f"{place.name}.checkpoints")
+
+
+def _check(recipe: Recipe) -> None:
+    """Refuse what names an optimizer or a class that is not there, before the data are loaded."""
+    Program.of(recipe.model, recipe.loss, recipe.train)
+    for name in recipe.model.custom_classes:
+        custom_class(name)
 
 
 def _fit(
