@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from turret.errors import RecipeError
-from turret.evaluation import metrics
+from turret.evaluation.metrics import figures
 from turret.recipe.bodies.mlp import MLP
 from turret.recipe.checks import METRICS
 from turret.recipe.data import Data, Split
@@ -184,7 +184,7 @@ def test_impossible_values_are_refused(make: Callable[[], object], message: str)
 
 
 def test_the_names_of_metrics_are_those_of_the_evaluation() -> None:
-    assert METRICS == (metrics.TOP_K_ACCURACY, *metrics.METRICS)
+    assert METRICS == (figures.TOP_K_ACCURACY, *figures.METRICS)
     assert [EarlyStopping(metric=f"{name}@5").metric for name in METRICS]
 
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from turret.evaluation.metrics import METRICS, sums
-from turret.evaluation.rank_table import RankTable
+from turret.evaluation.metrics.figures import METRICS, sums
+from turret.evaluation.metrics.rank_table import RankTable
 
 KS = (1, 2, 5, 20)
 

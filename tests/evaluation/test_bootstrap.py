@@ -8,7 +8,7 @@ import pytest
 from turret.errors import EvaluationError
 from turret.evaluation import bootstrap
 from turret.evaluation.bootstrap import intervals
-from turret.evaluation.metrics import Sums
+from turret.evaluation.metrics.figures import Sums
 
 
 def some(queries: int = 30) -> Sums:

@@ -18,6 +18,7 @@ from turret.data.synthetic import SyntheticWorld, synthetic
 from turret.errors import EvaluationError, RecipeError
 from turret.evaluation import loss as loss_of
 from turret.evaluation.evaluate import evaluate
+from turret.evaluation.metrics.figures import WHOLE
 from turret.evaluation.report import Report, TrainFigures
 from turret.index import registry
 from turret.index.hits import RowHits
@@ -64,14 +65,14 @@ def report(world: SyntheticWorld, parts: Split) -> Report:
 def test_a_report_has_the_agreed_shape(report: Report) -> None:
     shown = json.loads(report.to_json())
     assert set(shown) == {
-        *("model", "intervals", "baselines", "slices", "train", "loss"),
+        *("model", "intervals", "baselines", "slices", "lists", "train", "loss"),
         *("queries", "pairs", "candidates", "warnings", "seconds"),
     }
     names = {
         f"{metric}@{k}"
         for metric in ("top_k_accuracy", "hit_rate", "recall", "precision", "ndcg", "mrr", "map")
         for k in (1, 5, 20)
-    }
+    } | {"r_precision", "auc"}
     popularity = shown["baselines"]["popularity"]
     for place in (shown["model"], shown["intervals"], popularity):
         for view in ("seen_included", "seen_excluded"):
@@ -159,8 +160,12 @@ def test_an_exact_index_changes_nothing(parts: Split, world: SyntheticWorld, rep
             score_based=score_based,
         )
         for view in ("seen_included", "seen_excluded"):
-            expected = getattr(report.model, view)
-            assert getattr(found.model, view) == pytest.approx(expected, rel=1e-12)
+            expected = dict(getattr(report.model, view))
+            if not score_based:
+                # What answers k candidates has no whole ranking.
+                expected |= dict.fromkeys(WHOLE, math.nan)
+            found_here = getattr(found.model, view)
+            assert found_here == pytest.approx(expected, rel=1e-12, nan_ok=True)
 
 
 def test_score_based_lets_ties_favour_the_truth() -> None:

@@ -11,6 +11,12 @@ from turret.evaluation.ranking import Ranks
 from turret.evaluation.truth import Truth
 
 
+def planted(included: list[int], excluded: list[int]) -> Ranks:
+    """These ranks among six candidates, of which the queries 0, 1 and 3 have seen 2, 2 and 0."""
+    ranks = (np.array(one, np.int32) for one in (included, excluded))
+    return Ranks(*ranks, num_candidates=6, num_unseen=np.array([4, 4, 6]))
+
+
 def test_both_views_of_a_model() -> None:
     found = measure(Planted(), TEST, train=TRAIN, ks=(1, 2, 3))
     included, excluded = found.seen_included, found.seen_excluded
@@ -29,7 +35,7 @@ def test_both_views_of_a_model() -> None:
 def test_the_ranks_are_those_of_the_planted_world() -> None:
     found = measure(Planted(), TEST, train=TRAIN, ks=(1, 2, 3))
     truth = Truth.of(TEST.interactions, num_candidates=6)
-    expected = Ranks(np.array(INCLUDED, np.int32), np.array(EXCLUDED, np.int32))
+    expected = planted(INCLUDED, EXCLUDED)
     known = views(truth, expected, ks=(1, 2, 3))
     assert found.seen_included.figures == known.seen_included.figures
     assert found.seen_excluded is not None and known.seen_excluded is not None
@@ -74,7 +80,7 @@ def test_a_truth_that_is_all_seen_is_undefined() -> None:
 
 
 # Training events of the candidates a to f: 3, 2, 1, 1, 0, 0. Query 0 has seen a and b.
-POPULAR = Ranks(np.array([2, 3, 5, 6], np.int32), np.array([0, 1, 3, 6], np.int32))
+POPULAR = planted([2, 3, 5, 6], [0, 1, 3, 6])
 
 
 def test_queries_of_which_nothing_is_known_are_served_the_popular() -> None:

@@ -9,6 +9,7 @@ from evaluation.planted import CANDIDATES, TEST, TRAIN, Planted
 
 from turret.errors import EvaluationError
 from turret.evaluation.measure import Views, measure
+from turret.evaluation.metrics.figures import WHOLE
 from turret.evaluation.retrieved import measure_index
 from turret.index import registry
 from turret.index.hits import RowHits
@@ -17,8 +18,10 @@ NAMES = CANDIDATES["item"].to_list()
 
 
 def both(views: Views) -> list[dict[str, float]]:
+    """The figures of both views, but for those of whole rankings, which no index answers."""
     assert views.seen_excluded is not None
-    return [views.seen_included.figures, views.seen_excluded.figures]
+    figures = [views.seen_included.figures, views.seen_excluded.figures]
+    return [{name: v for name, v in view.items() if name not in WHOLE} for view in figures]
 
 
 @pytest.mark.parametrize("ks", [(1, 3), (2, 50)])
@@ -69,8 +72,10 @@ class Answers:
 
 def test_what_is_not_answered_was_not_retrieved() -> None:
     index = Answers(NAMES, [2, 1])
+    whole = measure_index(Planted(), index, test=TEST, train=TRAIN, ks=(1, 2)).seen_included
+    assert np.isnan([whole.figures[name] for name in WHOLE]).all()
     included, excluded = both(measure_index(Planted(), index, test=TEST, train=TRAIN, ks=(1, 2)))
-    assert index.asked == [2, 2]
+    assert index.asked == [2] * 4
     assert included["top_k_accuracy@1"] == 1 / 5
     assert included["top_k_accuracy@2"] == 2 / 5
     assert excluded["top_k_accuracy@2"] == 1 / 4

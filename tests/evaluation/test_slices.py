@@ -12,6 +12,7 @@ from turret.data.synthetic import synthetic
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.measure import Views, measure, measure_baseline
+from turret.evaluation.metrics.figures import parse_label
 from turret.evaluation.report import Figures, Report, SliceFigures
 from turret.evaluation.retrieved import measure_index
 from turret.evaluation.slices import BANDS, slices_of
@@ -49,7 +50,7 @@ def test_known_slices_and_figures() -> None:
     # (1, e) happened twice, and its rank is 5 and 3; (3, f) is first.
     new = found["candidates", 0, 0]
     assert new.model.seen_included["top_k_accuracy@2"] == pytest.approx(1 / 3)
-    assert {name.partition("@")[2] for name in new.model.seen_included} == {"2"}
+    assert {parse_label(name)[1] for name in new.model.seen_included} == {2, None}
     # By popularity a comes first, then b, which happened twice; query 0 has seen both.
     theirs = [one.baselines["popularity"].seen_included["recall@2"] for one in report.slices]
     assert theirs == [0.0, 0.5, 0.0, 0.25]

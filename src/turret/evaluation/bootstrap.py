@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from turret.errors import EvaluationError
-from turret.evaluation.metrics import Sums
+from turret.evaluation.metrics.figures import Sums
 
 __all__ = ["RESAMPLED", "intervals"]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from turret.data.dataset import Dataset
-from turret.evaluation.metrics import TOP_K_ACCURACY, parse_label
+from turret.evaluation.metrics.figures import TOP_K_ACCURACY, parse_label
 from turret.evaluation.report import BaselineFigures, Figures
 
 __all__ = ["about_data", "about_fallbacks", "about_figures"]

@@ -32,11 +32,11 @@ def count_before(
     column: Int32[Array, " columns"],
     chunk: int,
     by_row: bool,
-) -> tuple[Int32[Array, "views room lanes"], Bool[Array, ""]]:
+) -> tuple[Int32[Array, "views room lanes"], Int32[Array, " some"], Bool[Array, ""]]:
     """Counts, for each true candidate, the candidates that come before it: all, and the unseen.
 
     `column` counts the columns from 0: the compiled loop is faster when it need not. Returns also
-    whether all the scores are finite.
+    how many unseen candidates each row of flags has, and whether all the scores are finite.
     """
     keys = _order_keys(scores)
     task = min(len(slot_query), TASK)
@@ -69,7 +69,8 @@ def count_before(
     counts = jnp.zeros((2, *slot_candidates.shape), jnp.int32)
     counts = lax.fori_loop(0, -(-num_slots // task), one_task, counts)
     # The largest absolute value is NaN where any is, and one pass finds it fast.
-    return counts, jnp.max(jnp.abs(scores)) < jnp.inf
+    finite = jnp.max(jnp.abs(scores)) < jnp.inf
+    return counts, jnp.sum((flags & UNSEEN) == UNSEEN, axis=1, dtype=jnp.int32), finite
 
 
 def _order_keys(scores: Float32[Array, "rows columns"]) -> Int32[Array, "rows columns"]:

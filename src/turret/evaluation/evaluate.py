@@ -10,13 +10,14 @@ from turret.data.dataset import Dataset
 from turret.data.histories import with_histories
 from turret.data.splits import Split
 from turret.errors import EvaluationError, MissingPartError
+from turret.evaluation.baselines import base
 from turret.evaluation.baselines.fitting import fit_baseline
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.bootstrap import intervals
 from turret.evaluation.cautions import about_data, about_fallbacks, about_figures
 from turret.evaluation.loss import test_loss
 from turret.evaluation.measure import Model, View, Views, measure, measure_baseline
-from turret.evaluation.rank_table import check_ks, headline
+from turret.evaluation.metrics.rank_table import check_ks, headline
 from turret.evaluation.ranking import Ties
 from turret.evaluation.report import (
     BaselineFigures,
@@ -27,6 +28,7 @@ from turret.evaluation.report import (
     TrainFigures,
 )
 from turret.evaluation.retrieved import Searchable, measure_index
+from turret.evaluation.shown import list_report
 from turret.evaluation.slices import slices_of
 from turret.evaluation.truth import Truth
 from turret.model.trained import TrainedModel
@@ -39,6 +41,7 @@ __all__ = ["evaluate"]
 class _Rival(NamedTuple):
     """A baseline that was measured."""
 
+    fitted: base.Baseline
     views: Views
     seconds: float
 
@@ -64,6 +67,7 @@ def evaluate(
     train_queries: int = 10_000,
     index: Searchable | None = None,
     slices: bool = True,
+    lists: bool = True,
     score_based: bool = False,
     seed: int = 42,
 ) -> Report:
@@ -91,6 +95,8 @@ def evaluate(
             on training pairs of; 0 leaves them out.
         index: judge the ids this index answers instead of the model's full ranking.
         slices: take figures by how often training met the candidate and the query, too.
+        lists: take the figures of the lists that queries are shown, at one list length, too: of
+            10,000 queries, drawn at random, where there are more.
         score_based: let a test candidate come before others of the same score, as the reference
             does, instead of ranking as an index serves. Ties then look better than they are.
         seed: seed of the bootstrap and of the draw of training queries.
@@ -109,32 +115,30 @@ def evaluate(
         train, test = (with_histories(part, model.config, train=seen) for part in (train, test))
     _check(train, test, index=index, score_based=score_based)
     lengths, ties = check_ks(ks), "truth" if score_based else "row"
+    index = None if score_based else index
     start = time.perf_counter()
-    if index is None or score_based:
+    if index is None:
         own = measure(model, test, train=train, ks=lengths, ties=ties)
     else:
         own = measure_index(model, index, test=test, train=train, ks=lengths)
     seconds = time.perf_counter() - start
-    figures = _figures(own)
-    shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs
     rivals, left_out = _rivals(resolve_baselines(baselines), train, test, ks=lengths, ties=ties)
-    theirs = {name: rival.figures for name, rival in rivals.items()}
+    fitted = {name: rival.fitted for name, rival in rivals.items()}
+    k = headline(lengths)
     return Report(
-        model=figures,
+        model=_figures(own),
         intervals=_intervals(own, resamples=bootstrap, seed=seed),
-        baselines=theirs,
-        slices=_slices(own, rivals, train, k=headline(lengths)) if slices else (),
+        baselines={name: rival.figures for name, rival in rivals.items()},
+        slices=_slices(own, rivals, train, k=k) if slices else (),
+        lists=list_report(model, fitted, (train, test), k=k, index=index, seed=seed)
+        if lists
+        else None,
         train=_train(model, train, ks=lengths, queries=train_queries, ties=ties, seed=seed),
         loss=None if loss is None else _loss(model, test, loss=loss, batch_size=batch_size),
         queries=own.seen_included.queries,
         pairs=own.seen_included.pairs,
         candidates=test.num_candidates,
-        warnings=(
-            *about_data(train, test, shared=shared),
-            *about_fallbacks(own.fallbacks, queries=own.seen_included.queries),
-            *about_figures(figures, theirs),
-            *left_out,
-        ),
+        warnings=(*_warnings(own, rivals, train, test), *left_out),
         seconds=seconds,
     )
 
@@ -181,7 +185,19 @@ def _baseline(
     config: Baseline, train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
 ) -> _Rival:
     fitted, seconds = fit_baseline(config, train)
-    return _Rival(measure_baseline(fitted, test, train=train, ks=ks, ties=ties), seconds)
+    views = measure_baseline(fitted, test, train=train, ks=ks, ties=ties)
+    return _Rival(fitted, views, seconds)
+
+
+def _warnings(own: Views, rivals: Mapping[str, _Rival], train: Dataset, test: Dataset) -> list[str]:
+    """What a reader should be told in words, but for baselines that were left out."""
+    theirs = {name: rival.figures for name, rival in rivals.items()}
+    shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs
+    return [
+        *about_data(train, test, shared=shared),
+        *about_fallbacks(own.fallbacks, queries=own.seen_included.queries),
+        *about_figures(_figures(own), theirs),
+    ]
 
 
 def _slices(

@@ -7,13 +7,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float32, Integer
+from jaxtyping import Bool, Float32, Int64, Integer
 
 from turret.data.dataset import Dataset
 from turret.evaluation.baselines.base import Baseline, BaselineScores
 from turret.evaluation.baselines.popularity import Popularity
-from turret.evaluation.metrics import Sums, sums
-from turret.evaluation.rank_table import RankTable
+from turret.evaluation.metrics.figures import Sums, sums
+from turret.evaluation.metrics.rank_table import RankTable
 from turret.evaluation.ranking import Ranks, Ties, rank_truth
 from turret.evaluation.scores import VectorScores
 from turret.evaluation.truth import Truth
@@ -24,6 +24,7 @@ __all__ = [
     "Views",
     "measure",
     "measure_baseline",
+    "model_scores",
     "queries_of_truth",
     "views",
 ]
@@ -72,14 +73,19 @@ class View:
         ranks: Integer[np.ndarray, " pairs"],
         *,
         ks: Iterable[int],
+        ranked: int | Int64[np.ndarray, " queries"] | None,
         kept: Bool[np.ndarray, " pairs"] | None = None,
     ) -> "View":
         """Takes every figure of a truth, or of some of its pairs, of which the ranks are known."""
-        if kept is None:
-            table = RankTable.of(truth.indptr, ranks, ks=ks, events=truth.events)
-        else:
-            events = truth.events[kept]
-            table = RankTable.of(truth.bounds(kept), ranks[kept], ks=ks, events=events)
+        chosen = slice(None) if kept is None else kept
+        table = RankTable.of(
+            truth.indptr if kept is None else truth.bounds(kept),
+            ranks[chosen],
+            ks=ks,
+            events=truth.events[chosen],
+            ranked=ranked,
+            gains=None if truth.gain is None else truth.gain[chosen],
+        )
         return cls(
             sums=sums(table),
             queries=int(np.count_nonzero(table.truth)),
@@ -120,13 +126,16 @@ class Views:
             The figures, over the queries that have such a pair.
         """
         truth, excluded, unseen = self.truth, self.ranks.excluded, self.unseen
-        included = View.of(truth, self.ranks.included, ks=ks, kept=pairs)
+        ranks = self.ranks
+        included = View.of(truth, ranks.included, ks=ks, ranked=ranks.num_candidates, kept=pairs)
         if excluded is None or unseen is None:
             return replace(self, seen_included=included)
         return replace(
             self,
             seen_included=included,
-            seen_excluded=View.of(truth, excluded, ks=ks, kept=pairs & unseen),
+            seen_excluded=View.of(
+                truth, excluded, ks=ks, ranked=ranks.num_unseen, kept=pairs & unseen
+            ),
         )
 
 
@@ -154,8 +163,10 @@ def views(
     if excluded is not None and unseen is None:
         unseen = excluded != 0
     return Views(
-        View.of(truth, ranks.included, ks=ks),
-        None if excluded is None else View.of(truth, excluded, ks=ks, kept=unseen),
+        View.of(truth, ranks.included, ks=ks, ranked=ranks.num_candidates),
+        None
+        if excluded is None
+        else View.of(truth, excluded, ks=ks, ranked=ranks.num_unseen, kept=unseen),
         fallbacks,
         truth,
         ranks,
@@ -195,15 +206,42 @@ def measure(
     """
     if truth is None:
         truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
+    scores, known = model_scores(model, test, train=train, truth=truth, popularity=popularity)
+    ranks = rank_truth(scores, truth, seen=None if train is None else train.interactions, ties=ties)
+    return views(truth, ranks, ks=ks, fallbacks=int(np.count_nonzero(~known)))
+
+
+def model_scores(
+    model: Model,
+    test: Dataset,
+    *,
+    train: Dataset | None,
+    truth: Truth,
+    popularity: Popularity | None = None,
+) -> tuple[VectorScores, Bool[np.ndarray, " queries"]]:
+    """The scores by which a model ranks for the queries of a truth, as they are served.
+
+    Args:
+        model: gives the vectors.
+        test: has the tables.
+        train: counted for the popularity, unless that is given.
+        truth: has the queries.
+        popularity: ranks for queries of which the model knows nothing; None: that of `train`, and
+            where there is none, all candidates are equally popular.
+
+    Returns:
+        The scores, and whether the model knows each query.
+
+    Raises:
+        EvaluationError: if a vector is not finite.
+    """
     vectors, known = queries_of_truth(model, test, truth=truth)
     candidates = model.candidate_vectors(test.candidates)
     if not known.all():
         if popularity is None and train is not None:
             popularity = Popularity.fit(train)
         vectors, candidates = _with_popularity(vectors, candidates, known, popularity)
-    scores = VectorScores(vectors, candidates)
-    ranks = rank_truth(scores, truth, seen=None if train is None else train.interactions, ties=ties)
-    return views(truth, ranks, ks=ks, fallbacks=int(np.count_nonzero(~known)))
+    return VectorScores(vectors, candidates), known
 
 
 def _with_popularity(

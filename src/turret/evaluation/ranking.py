@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Int32, Int64, UInt8
 
 from turret.data.dataset import Interactions
 from turret.errors import EvaluationError
-from turret.evaluation.counting import CHUNK, LANES, RANKED, TASK, UNSEEN, count_before
+from turret.evaluation.counting import CHUNK, LANES, TASK, UNSEEN, count_before
+from turret.evaluation.flags import Flags
 from turret.evaluation.scores import Scores, not_finite
 from turret.evaluation.truth import Truth
 from turret.padding import padded_size
@@ -32,10 +33,14 @@ class Ranks:
         included: among all candidates.
         excluded: among the candidates that the query has not seen; 0 for a pair that is itself
             seen, which is then no longer in the truth. None when nothing was said to be seen.
+        num_candidates: how many candidates there are; None where not all of them are ranked.
+        num_unseen: how many of them each query has not seen; likewise.
     """
 
     included: Int32[np.ndarray, " pairs"]
     excluded: Int32[np.ndarray, " pairs"] | None
+    num_candidates: int | None = None
+    num_unseen: Int64[np.ndarray, " queries"] | None = None
 
 
 def rank_truth(
@@ -83,11 +88,13 @@ def rank_truth(
         )
     pairs = len(truth.candidate_row)
     layout = _Layout.of(truth, num_candidates=scores.num_candidates, block_bytes=block_bytes)
-    flags = _Flags(truth, seen, num_candidates=scores.num_candidates)
+    flags = Flags(truth, seen, num_candidates=scores.num_candidates)
     column = np.arange(layout.columns, dtype=np.int32)
     ranks = Ranks(
         included=np.zeros(pairs, dtype=np.int32),
         excluded=None if seen is None else np.zeros(pairs, dtype=np.int32),
+        num_candidates=scores.num_candidates,
+        num_unseen=None if seen is None else np.zeros(len(truth), dtype=np.int64),
     )
     waiting: list[_Counted] = []
     for block, slots in zip(layout.blocks, layout.slots, strict=True):
@@ -95,7 +102,7 @@ def rank_truth(
         scored = scores.block(block, rows=layout.rows, columns=layout.columns)
         shown = flags.block(block, rows=layout.rows, columns=layout.columns)
         slot_query, slot_candidates = slots.padded(layout.room)
-        counts, finite = count_before(
+        counts, num_unseen, finite = count_before(
             scored,
             shown,
             slot_query=slot_query,
@@ -105,7 +112,7 @@ def rank_truth(
             chunk=layout.chunk,
             by_row=ties == "row",
         )
-        waiting.append(_Counted(slots, shown, counts, finite))
+        waiting.append(_Counted(block, slots, shown, counts, num_unseen, finite))
         # One block is computed while the host prepares the next; more would cost memory.
         if len(waiting) > 1:
             waiting.pop(0).write(ranks)
@@ -199,56 +206,15 @@ class _Slots:
         return query, candidates.reshape(room, LANES)
 
 
-class _Flags:
-    """For each query and candidate: is the candidate ranked, and is it when seen ones are not?"""
-
-    def __init__(self, truth: Truth, seen: Interactions | None, *, num_candidates: int) -> None:
-        self._num_candidates = num_candidates
-        self._seen = seen is not None
-        if seen is None:
-            return
-        last = max(int(rows.max(initial=-1)) for rows in (truth.query_row, seen.query_row))
-        place = np.full(last + 1, -1, dtype=np.int32)
-        place[truth.query_row] = np.arange(len(truth), dtype=np.int32)
-        owner = place[seen.query_row]
-        mine = owner >= 0
-        self._owner, self._candidate_row = owner[mine], seen.candidate_row[mine]
-        self._in_order = False
-
-    def block(
-        self, queries: slice, *, rows: int, columns: int
-    ) -> UInt8[np.ndarray, "some columns"]:
-        """The flags of some queries; a single row that serves for all where nothing is seen."""
-        flags = np.zeros((rows if self._seen else 1, columns), dtype=np.uint8)
-        flags[:, : self._num_candidates] = RANKED | UNSEEN if self._seen else RANKED
-        if self._seen:
-            owner, candidate_row = self._of(queries)
-            # One position each is written twice as fast as a row and a column.
-            flags.reshape(-1)[(owner - queries.start) * np.int64(columns) + candidate_row] = RANKED
-        return flags
-
-    def _of(self, queries: slice) -> tuple[np.ndarray, np.ndarray]:
-        """The seen pairs of some queries; sorted the first time that not all are asked for."""
-        everything = len(self._owner) == 0 or (
-            queries.start == 0 and queries.stop > int(self._owner.max())
-        )
-        if everything:
-            return self._owner, self._candidate_row
-        if not self._in_order:
-            order = np.argsort(self._owner, kind="stable")
-            self._owner, self._candidate_row = self._owner[order], self._candidate_row[order]
-            self._in_order = True
-        part = slice(*np.searchsorted(self._owner, (queries.start, queries.stop)))
-        return self._owner[part], self._candidate_row[part]
-
-
 @dataclass(frozen=True, eq=False)
 class _Counted:
     """A block whose counting is under way."""
 
+    block: slice
     slots: _Slots
     flags: UInt8[np.ndarray, "some columns"]
     counts: Int32[Array, "views room lanes"]
+    num_unseen: Int32[Array, " some"]
     finite: Bool[Array, ""]
 
     def write(self, ranks: Ranks) -> None:
@@ -262,3 +228,6 @@ class _Counted:
         if ranks.excluded is not None:
             unseen = self.flags[slots.owner, slots.candidate_row] & UNSEEN
             ranks.excluded[part] = np.where(unseen, counts[1] + 1, 0)
+        if ranks.num_unseen is not None:
+            size = self.block.stop - self.block.start
+            ranks.num_unseen[self.block] = np.asarray(self.num_unseen)[:size]

@@ -8,13 +8,14 @@ from typing import Literal, cast
 import msgspec
 
 from turret.errors import EvaluationError
-from turret.evaluation.metrics import parse_label
+from turret.evaluation.metrics.figures import parse_label
 from turret.evaluation.table import Breakdown, Column, draw
 
 __all__ = [
     "BaselineFigures",
     "Figures",
     "Intervals",
+    "ListFigures",
     "Report",
     "SliceFigures",
     "TrainFigures",
@@ -93,6 +94,22 @@ class SliceFigures(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, Figures] = {}
 
 
+class ListFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of the lists that queries are shown, whatever is true.
+
+    Args:
+        k: the length of the lists.
+        queries: how many test queries were taken, all or a sample.
+        model: by name, such as `"coverage@20"`, those of the model's lists.
+        baselines: those of each baseline by its name; diversity is by the model's vectors, too.
+    """
+
+    k: int
+    queries: int
+    model: Figures
+    baselines: dict[str, Figures] = {}
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How good a model is, beside its baselines.
 
@@ -102,6 +119,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         baselines: the figures of each baseline by its name.
         slices: figures by how often training met the candidate, and the query; none when not
             computed.
+        lists: the figures of the lists that are shown; None when not computed.
         train: the model's figures on training pairs; None when not computed.
         loss: `"test"`, the mean over the test pairs, and `"last_batch"`, the sum over the last
             batch; None when not computed.
@@ -124,6 +142,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     intervals: Intervals | None = None
     baselines: dict[str, BaselineFigures] = {}
     slices: tuple[SliceFigures, ...] = ()
+    lists: ListFigures | None = None
     train: TrainFigures | None = None
     loss: dict[str, float] | None = None
     queries: int
@@ -162,7 +181,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Draws the report.
 
         Shown are the top-k accuracy at every `k` and the other metrics at one, 20 if it is there,
-        and the recall of each slice; all figures are in `to_dict`.
+        the recall of each slice, and the figures of lists; all figures are in `to_dict`.
 
         Args:
             plain: without lines and colours; None: when standard output is not a terminal.
@@ -179,7 +198,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         notes = [_counts(self), *_timing(self)]
         return draw(
             columns,
-            breakdowns=_breakdowns(self.slices),
+            breakdowns=[*_breakdowns(self.slices), *_lists(self.lists)],
             notes=notes,
             warnings=self.warnings,
             plain=plain,
@@ -236,12 +255,25 @@ def _breakdowns(slices: Sequence[SliceFigures]) -> list[Breakdown]:
     view = "seen_excluded" if slices[0].model.seen_excluded else "seen_included"
     names = getattr(slices[0].model, view)
     recall = next((name for name in names if parse_label(name)[0] == "recall"), next(iter(names)))
-    rows: list[tuple[str, int, list[float]]] = []
+    rows: list[tuple[str, int | None, list[float]]] = []
     for one in slices:
         systems = (one.model, *one.baselines.values())
         rows.append((_band(one), one.pairs, [getattr(each, view)[recall] for each in systems]))
     title = f"{recall}, {view.replace('_', ' ')}, by training pairs"
     return [Breakdown(title, ("model", *slices[0].baselines), rows)]
+
+
+def _lists(lists: ListFigures | None) -> list[Breakdown]:
+    """The figures of lists, seen candidates excluded."""
+    if lists is None:
+        return []
+    systems = (lists.model, *lists.baselines.values())
+    rows = [
+        (name, None, [each.seen_excluded[name] for each in systems])
+        for name in lists.model.seen_excluded
+    ]
+    title = f"Lists of {lists.k}, seen excluded"
+    return [Breakdown(title, ("model", *lists.baselines), rows, best=False)]
 
 
 def _band(one: SliceFigures) -> str:
@@ -289,6 +321,8 @@ def _nan_for_none(value: object) -> object:
     if isinstance(fixed.get("slices"), list):
         # Of a slice `most` may be none.
         fixed["slices"] = [_nan_for_none(one) for one in cast("list[object]", fixed["slices"])]
+    if "lists" in fixed:
+        fixed["lists"] = _nan_for_none(fixed["lists"])
     return fixed
 
 

@@ -11,12 +11,13 @@ from turret.data.dataset import Dataset
 from turret.errors import EvaluationError
 from turret.evaluation.baselines.base import BaselineScores
 from turret.evaluation.baselines.popularity import Popularity
+from turret.evaluation.lists import Lists, top_lists
 from turret.evaluation.measure import Model, Views, queries_of_truth, views
-from turret.evaluation.rank_table import check_ks
-from turret.evaluation.ranking import Ranks, rank_truth
+from turret.evaluation.metrics.rank_table import check_ks
+from turret.evaluation.ranking import Ranks
 from turret.evaluation.truth import Truth
 
-__all__ = ["RowHits", "Searchable", "measure_index"]
+__all__ = ["RowHits", "Searchable", "index_lists", "measure_index"]
 
 _PAIRS = 1 << 14
 """Pairs that are looked up in the answers at a time."""
@@ -80,32 +81,63 @@ def measure_index(
     """
     lengths = check_ks(ks)
     truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
+    lists, known = index_lists(model, index, test=test, train=train, truth=truth, k=lengths[-1])
+    owner = np.repeat(np.arange(len(truth)), np.diff(truth.indptr))
+    included, unseen = (
+        _places(answers, owner=owner, candidate_row=truth.candidate_row)
+        for answers in (lists.included, lists.excluded)
+    )
+    met = _met(truth, owner, _seen_by_query(train, truth), size=test.num_candidates)
+    fallbacks = int(np.count_nonzero(~known))
+    return views(truth, Ranks(included, unseen), ks=lengths, fallbacks=fallbacks, unseen=~met)
+
+
+def index_lists(
+    model: Model, index: Searchable, *, test: Dataset, train: Dataset, truth: Truth, k: int
+) -> tuple[Lists, Bool[np.ndarray, " queries"]]:
+    """Lists what an index answers to the queries of a truth.
+
+    Args:
+        model: gives the query vectors.
+        index: searched twice, with and without the seen candidates.
+        test: has the tables.
+        train: the events whose candidates count as seen, and are counted for the popularity.
+        truth: has the queries.
+        k: how many answers to ask for.
+
+    Returns:
+        The lists, in rows of the candidate table (-1 also for an id that it does not have), and
+        whether the model knows each query.
+
+    Raises:
+        EvaluationError: if no candidate of the index is one of the data set.
+    """
     vectors, known = queries_of_truth(model, test, truth=truth)
     in_table, in_index = _translations(index, test)
-    indptr, seen = train.pairs_by_query()
-    seen_by_query = [seen[indptr[row] : indptr[row + 1]] for row in truth.query_row.tolist()]
-    owner = np.repeat(np.arange(len(truth)), np.diff(truth.indptr))
-    asked = np.flatnonzero(known)
-    excluded = [_known(in_index[seen_by_query[query]]) for query in asked.tolist()]
+    seen = _seen_by_query(train, truth)
+    asked, fallbacks = np.flatnonzero(known), np.flatnonzero(~known)
+    excluded = [_known(in_index[seen[query]]) for query in asked.tolist()]
 
-    def places(
+    def answers(
         exclude_rows: Sequence[Int64[np.ndarray, " ..."]] | None,
-    ) -> Int32[np.ndarray, " pairs"]:
-        hits = index.search_rows(vectors[asked], lengths[-1], exclude_rows=exclude_rows)
-        answers = np.full((len(truth), hits.rows.shape[1]), -1, dtype=np.int64)
-        answers[asked] = in_table[hits.rows]
-        return _places(answers, owner=owner, candidate_row=truth.candidate_row)
+    ) -> Int32[np.ndarray, "queries k"]:
+        hits = index.search_rows(vectors[asked], k, exclude_rows=exclude_rows)
+        found = np.full((len(truth), k), -1, dtype=np.int32)
+        found[asked, : hits.rows.shape[1]] = in_table[hits.rows]
+        return found
 
-    included, unseen = places(None), places(excluded)
-    fallbacks = np.flatnonzero(~known)
+    lists = Lists(included=answers(None), excluded=answers(excluded))
     if len(fallbacks):
         theirs = truth.take(fallbacks)
         popular = BaselineScores(Popularity.fit(train), theirs.query_row)
-        ranks = rank_truth(popular, theirs, seen=train.interactions)
-        included[~known[owner]], unseen[~known[owner]] = ranks.included, ranks.excluded
-    met = _met(truth, owner, seen_by_query, size=test.num_candidates)
-    ranks = Ranks(included, unseen)
-    return views(truth, ranks, ks=lengths, fallbacks=len(fallbacks), unseen=~met)
+        served = top_lists(popular, theirs, seen=train.interactions, k=k)
+        lists.included[fallbacks], lists.excluded[fallbacks] = served.included, served.excluded
+    return lists, known
+
+
+def _seen_by_query(train: Dataset, truth: Truth) -> list[Int32[np.ndarray, " ..."]]:
+    indptr, seen = train.pairs_by_query()
+    return [seen[indptr[row] : indptr[row + 1]] for row in truth.query_row.tolist()]
 
 
 def _met(
@@ -147,7 +179,7 @@ def _translations(
 
 
 def _places(
-    answers: Int64[np.ndarray, "queries k"],
+    answers: Int32[np.ndarray, "queries k"],
     *,
     owner: Int64[np.ndarray, " pairs"],
     candidate_row: Integer[np.ndarray, " pairs"],

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from turret.evaluation.metrics import TOP_K_ACCURACY, parse_label
-from turret.evaluation.rank_table import headline
+from turret.evaluation.metrics.figures import TOP_K_ACCURACY, parse_label
+from turret.evaluation.metrics.rank_table import headline
 
 __all__ = ["Breakdown", "Column", "draw"]
 
@@ -38,17 +38,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """One figure, row by row.
+    """A further table of figures.
 
     Attributes:
-        title: what figure.
+        title: what figures.
         systems: the headings of its columns.
-        rows: what a row stands for, how many pairs that are, and the figure of each system.
+        rows: what a row stands for, how many test pairs that are (None: not of pairs), and the
+            figure of each system.
+        best: whether the highest of a row is the best.
     """
 
     title: str
     systems: Sequence[str]
-    rows: Sequence[tuple[str, int, Sequence[float]]]
+    rows: Sequence[tuple[str, int | None, Sequence[float]]]
+    best: bool = True
 
 
 def draw(
@@ -121,11 +124,13 @@ def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> 
 
 def _breakdown(breakdown: Breakdown, *, plain: bool) -> Table:
     table = _empty(breakdown.title, plain=plain)
-    for name in ("test pairs", *breakdown.systems):
+    counted = any(pairs is not None for _, pairs, _ in breakdown.rows)
+    for name in (*(["test pairs"] if counted else []), *breakdown.systems):
         table.add_column(name, justify="right", no_wrap=True)
     for name, pairs, values in breakdown.rows:
-        rivals = [value for value in values if not math.isnan(value)]
-        table.add_row(name, f"{pairs:,}", *(_cell(value, rivals) for value in values))
+        rivals = [v for v in values if not math.isnan(v)] if breakdown.best else []
+        count = [] if pairs is None else [f"{pairs:,}"]
+        table.add_row(name, *count, *(_cell(value, rivals) for value in values))
     return table
 
 
@@ -149,12 +154,9 @@ def _cell(value: float, rivals: Sequence[float]) -> Text:
 
 def _rows(figures: Mapping[str, float]) -> list[str]:
     """The figures worth a row: the accuracies at every k, the others at the k nearest to 20."""
-    shown = headline({parse_label(name)[1] for name in figures})
-    return [
-        name
-        for name in figures
-        if parse_label(name)[0] == TOP_K_ACCURACY or parse_label(name)[1] == shown
-    ]
+    parsed = {name: parse_label(name) for name in figures}
+    shown = headline({k for _, k in parsed.values() if k is not None})
+    return [n for n, (kind, k) in parsed.items() if kind == TOP_K_ACCURACY or k in (shown, None)]
 
 
 def _number(value: float) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, Integer
+from jaxtyping import Bool, Float64, Int32, Int64, Integer
 
 from turret.data.dataset import Interactions
 
@@ -19,19 +19,21 @@ class Truth:
         indptr: the candidates of the i-th of them are `candidate_row[indptr[i]:indptr[i + 1]]`.
         candidate_row: rows of the candidate table, ascending within a query.
         events: how many events each pair stands for.
+        gain: the sum of the weights of each pair's events; None where events have none.
     """
 
     query_row: Int32[np.ndarray, " queries"]
     indptr: Int64[np.ndarray, " bounds"]
     candidate_row: Int32[np.ndarray, " pairs"]
     events: Int64[np.ndarray, " pairs"]
+    gain: Float64[np.ndarray, " pairs"] | None = None
 
     @classmethod
     def of(cls, interactions: Interactions, *, num_candidates: int) -> "Truth":
         """Collects the pairs of some events.
 
         Args:
-            interactions: the events; their weights play no part.
+            interactions: the events.
             num_candidates: the number of rows of the candidate table.
 
         Returns:
@@ -49,8 +51,12 @@ class Truth:
         most = (int(query_row.max(initial=0)) + 1) * max(num_candidates, 1)
         dtype = np.int32 if most < 2**31 else np.int64
         keys = query_row.astype(dtype) * dtype(max(num_candidates, 1)) + candidate_row
-        keys.sort()
+        weight, gain = interactions.weight, None
+        order = None if weight is None else np.argsort(keys, kind="stable")
+        keys = np.sort(keys) if order is None else keys[order]
         first = _starts(keys)
+        if weight is not None and len(keys):
+            gain = np.add.reduceat(weight[order].astype(np.float64), first)
         queries, candidates = np.divmod(keys[first], dtype(max(num_candidates, 1)))
         begins = _starts(queries)
         return cls(
@@ -58,6 +64,7 @@ class Truth:
             indptr=np.append(begins, len(queries)),
             candidate_row=candidates.astype(np.int32),
             events=np.diff(np.append(first, len(keys))),
+            gain=gain,
         )
 
     def __len__(self) -> int:
@@ -82,6 +89,7 @@ class Truth:
             indptr=np.append(0, np.cumsum(sizes[kept])),
             candidate_row=self.candidate_row[pairs],
             events=self.events[pairs],
+            gain=None if self.gain is None else self.gain[pairs],
         )
 
     def bounds(self, kept: Bool[np.ndarray, " pairs"]) -> Int64[np.ndarray, " bounds"]:

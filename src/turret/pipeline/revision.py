@@ -14,12 +14,12 @@ from turret.data import sources
 from turret.data.dataset import Dataset, Interactions
 from turret.data.splits import split
 from turret.errors import BundleError, DataError
-from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report
 from turret.index import registry
 from turret.index.base import Index
 from turret.index.tuning import Curve, tune
 from turret.model.trained import TrainedModel
+from turret.pipeline.judging import judge
 from turret.recipe.recipe import Index as IndexConfig
 from turret.recipe.recipe import Recipe
 
@@ -66,18 +66,8 @@ def evaluate_bundle(
         warning = None if same else "The data have changed since the training."
     else:
         train, test, warning = _given(bundle, recipe, files)
-    report = evaluate(
-        trained,
-        (train, test),
-        ks=recipe.evaluation.ks,
-        loss=recipe.loss,
-        batch_size=recipe.evaluation.batch_size,
-        bootstrap=recipe.evaluation.bootstrap,
-        baselines=recipe.evaluation.baselines,
-        slices=recipe.evaluation.slices,
-        train_queries=10_000 if files is None else 0,
-        index=None if bundle.index.is_exact else bundle.index,
-    )
+    asked = 10_000 if files is None else 0
+    report = judge(trained, (train, test), recipe, index=bundle.index, train_queries=asked)
     if warning is None:
         return report
     return msgspec.structs.replace(report, warnings=(*report.warnings, warning))

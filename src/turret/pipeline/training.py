@@ -13,11 +13,11 @@ from turret.bundle import bundle
 from turret.data import sources
 from turret.data.dataset import Dataset
 from turret.data.splits import Split, split
-from turret.evaluation.evaluate import evaluate
 from turret.evaluation.report import Report
 from turret.index import registry
 from turret.model.bodies.custom_class import custom_class
 from turret.model.trained import TrainedModel
+from turret.pipeline.judging import judge
 from turret.pipeline.validation import validation_of
 from turret.recipe.recipe import Recipe
 from turret.storage import sealed
@@ -101,17 +101,7 @@ def train(
     vectors = result.trained.candidate_vectors(parts.train.candidates)
     index = registry.build(recipe.index.kind, ids=parts.train.candidate_ids, vectors=vectors)
     clock.lap("index")
-    report = evaluate(
-        result.trained,
-        parts,
-        ks=recipe.evaluation.ks,
-        loss=recipe.loss,
-        batch_size=recipe.evaluation.batch_size,
-        bootstrap=recipe.evaluation.bootstrap,
-        baselines=recipe.evaluation.baselines,
-        slices=recipe.evaluation.slices,
-        index=None if index.is_exact else index,
-    )
+    report = judge(result.trained, parts, recipe, index=index)
     clock.lap("evaluate")
     bundle.write(
         path,

@@ -7,7 +7,7 @@ import numpy as np
 from turret.data.dataset import Dataset
 from turret.data.splits import Split
 from turret.evaluation.evaluate import evaluate
-from turret.evaluation.metrics import parse_label
+from turret.evaluation.metrics.figures import parse_label
 from turret.model.trained import TrainedModel
 from turret.recipe.recipe import Recipe
 
@@ -35,6 +35,7 @@ def validation_of(
     if stopping is None or validation is None:
         return None
     _, depth = parse_label(stopping.metric)
+    assert depth is not None  # the recipe refuses a metric without one
     queries, seed = recipe.train.validation_queries, recipe.train.seed
     measured = validation if queries is None else some_queries(validation, queries, seed=seed)
 
@@ -47,6 +48,7 @@ def validation_of(
             baselines=(),
             train_queries=0,
             slices=False,
+            lists=False,
         )
         views = report.model
         return views.seen_excluded if stopping.seen == "excluded" else views.seen_included

@@ -33,6 +33,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         baselines: what stands beside the model: kinds such as "ease", or tables with a kind and
             its settings; kept as a tuple.
         slices: whether figures are given by how often training met the candidate, and the query.
+        lists: whether figures are given of the lists that queries are shown: coverage, Gini,
+            popularity, novelty, diversity.
     """
 
     ks: Sequence[int] = (1, 5, 10, 20, 50, 100)
@@ -40,6 +42,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     bootstrap: int = 1000
     baselines: Sequence[str | Baseline] = ("popularity", "item_knn", "ease")
     slices: bool = True
+    lists: bool = True
 
     def __post_init__(self) -> None:
         """Keep tuples and refuse impossible values."""

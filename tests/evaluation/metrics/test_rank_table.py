@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from turret.errors import EvaluationError
-from turret.evaluation.rank_table import RankTable, check_ks
+from turret.evaluation.metrics.rank_table import RankTable, check_ks
 
 
 def test_found_candidates_are_ordered_by_query_and_rank() -> None:

@@ -1,38 +1,25 @@
-"""Ranking metrics: pure functions of the ranks at which the true candidates of each query stand.
+"""Metrics of the first `k`: pure functions of the ranks of the true candidates of each query.
 
-Each metric turns a `RankTable` into one value for each query and each `k`, NaN where the truth of a
-query is empty. `sums` takes them all at once.
+Each turns a `RankTable` into one value for each query and each `k`, NaN where the truth of a query
+is empty.
 """
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import cast
 
 import numpy as np
 from jaxtyping import Float64
 
-from turret.errors import EvaluationError, nearest
-from turret.evaluation.rank_table import RankTable
+from turret.errors import EvaluationError
+from turret.evaluation.metrics.rank_table import RankTable, discounts
 
 __all__ = [
-    "METRICS",
-    "TOP_K_ACCURACY",
-    "Metric",
-    "Sums",
     "average_precision",
     "event_hits",
+    "graded_ndcg",
     "hit_rate",
-    "label",
     "ndcg",
-    "parse_label",
     "precision",
     "recall",
     "reciprocal_rank",
-    "sums",
 ]
-
-TOP_K_ACCURACY = "top_k_accuracy"
 
 
 def _where_truth(
@@ -127,9 +114,44 @@ def ndcg(table: RankTable) -> Float64[np.ndarray, "queries ks"]:
         Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques.
         https://doi.org/10.1145/582415.582418
     """
-    best = np.cumsum(1.0 / np.log2(np.arange(2, table.ks[-1] + 2)))
+    best = np.cumsum(discounts(np.arange(1, table.ks[-1] + 1)))
     places = np.clip(table.truth[:, None], 1, np.asarray(table.ks))
-    return _where_truth(table, table.within(1.0 / np.log2(1.0 + table.rank)) / best[places - 1])
+    return _where_truth(table, table.within(discounts(table.rank)) / best[places - 1])
+
+
+def graded_ndcg(table: RankTable) -> Float64[np.ndarray, "queries ks"]:
+    """Normalised discounted cumulative gain, each true candidate worth its gain.
+
+        graded_ndcg@k = sum over true ranks r <= k of gain(r) / log2(1 + r)
+                        / the same sum with the largest gains first
+
+    Gains count as they are. Gains of `2 ** grade - 1` give the other usual form.
+
+    Args:
+        table: the ranks, with gains.
+
+    Returns:
+        `[queries, len(ks)]`, between 0 and 1; NaN where the truth is empty or worth nothing.
+
+    Raises:
+        EvaluationError: if the table has no gains.
+
+    Example:
+        >>> bounds, ranks, gains = np.array([0, 2]), np.array([1, 2]), np.array([0.0, 3.0])
+        >>> table = RankTable.of(bounds, ranks, ks=[1, 3], gains=gains)
+        >>> graded_ndcg(table).round(4).tolist()
+        [[0.0, 0.6309]]
+
+    Reference:
+        Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques.
+        https://doi.org/10.1145/582415.582418; with `2 ** grade - 1` Burges and others (2005),
+        Learning to rank using gradient descent. https://doi.org/10.1145/1102351.1102363
+    """
+    if table.gain is None or table.ideal is None:
+        raise EvaluationError("a graded metric needs gains", fix="Give RankTable.of the gains.")
+    found = table.within(table.gain * discounts(table.rank))
+    worth = table.ideal > 0
+    return np.where(worth, found / np.where(worth, table.ideal, 1.0), np.nan)
 
 
 def reciprocal_rank(table: RankTable) -> Float64[np.ndarray, "queries ks"]:
@@ -203,101 +225,3 @@ def event_hits(table: RankTable) -> Float64[np.ndarray, "queries ks"]:
         ([[2.0]], [3])
     """
     return table.within(table.weight)
-
-
-Metric = Callable[[RankTable], Float64[np.ndarray, "queries ks"]]
-
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        "hit_rate": hit_rate,
-        "recall": recall,
-        "precision": precision,
-        "ndcg": ndcg,
-        "mrr": reciprocal_rank,
-        "map": average_precision,
-    }
-)
-"""The metrics that are averaged over queries, by the name that reports use."""
-
-
-def label(name: str, k: int) -> str:
-    """The name of a figure, such as `"ndcg@20"`."""
-    return f"{name}@{k}"
-
-
-def parse_label(text: str) -> tuple[str, int]:
-    """Reads the name of a figure.
-
-    Args:
-        text: a metric and a list length, such as `"ndcg@20"`.
-
-    Returns:
-        The metric's name and `k`.
-
-    Raises:
-        EvaluationError: if there is no such metric, or `k` is not a whole number of at least 1.
-
-    Example:
-        >>> parse_label("ndcg@20")
-        ('ndcg', 20)
-    """
-    name, _, k = text.partition("@")
-    known = (TOP_K_ACCURACY, *METRICS)
-    if name not in known:
-        raise EvaluationError("there is no such metric", got=text, fix=nearest(name, known))
-    if not (k.isascii() and k.isdigit() and int(k) >= 1):
-        raise EvaluationError(
-            "a metric lacks its list length", got=text, expected=f"for instance {label(name, 20)!r}"
-        )
-    return name, int(k)
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Figures before their last step: each is a sum over queries divided by another.
-
-    A metric sums its values and counts the queries with truth; the top-k accuracy sums hits and
-    counts events. Resampling queries needs nothing else.
-
-    Attributes:
-        labels: the name of each figure.
-        numerators: `[queries, figures]`, finite.
-        denominators: `[queries, figures]`, at least 0.
-    """
-
-    labels: Sequence[str]
-    numerators: Float64[np.ndarray, "queries figures"]
-    denominators: Float64[np.ndarray, "queries figures"]
-
-    def figures(self) -> dict[str, float]:
-        """Divides: the value of each figure by its name, NaN where nothing counts."""
-        above, below = self.numerators.sum(axis=0), self.denominators.sum(axis=0)
-        values = np.where(below > 0, above / np.where(below > 0, below, 1.0), np.nan)
-        return dict(zip(self.labels, cast("list[float]", values.tolist()), strict=True))
-
-
-def sums(table: RankTable) -> Sums:
-    """Takes every figure: the top-k accuracy and all of `METRICS` at every `k`.
-
-    Args:
-        table: the ranks.
-
-    Returns:
-        The sums, of which `figures()` gives the values.
-
-    Example:
-        >>> ranks = RankTable.of(np.array([0, 1, 2]), np.array([1, 3]), ks=[1])
-        >>> sums(ranks).figures()["hit_rate@1"]
-        0.5
-    """
-    names = [TOP_K_ACCURACY, *METRICS]
-    has_truth = (table.truth > 0)[:, None]
-    values = [np.where(has_truth, metric(table), 0.0) for metric in METRICS.values()]
-    shape = (len(table.truth), len(METRICS) * len(table.ks))
-    counted = np.broadcast_to(has_truth.astype(np.float64), shape)
-    events = np.repeat(table.events[:, None].astype(np.float64), len(table.ks), axis=1)
-    return Sums(
-        labels=[label(name, k) for name in names for k in table.ks],
-        numerators=np.concatenate([event_hits(table), *values], axis=1),
-        denominators=np.concatenate([events, counted], axis=1),
-    )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float64, Int64, Integer
+from jaxtyping import Bool, Float64, Int64, Integer
 
 from turret.errors import EvaluationError
 
-__all__ = ["RankTable", "check_ks", "headline"]
+__all__ = ["RankTable", "check_ks", "discounts", "headline"]
 
 _HEADLINE = 20
 
@@ -51,6 +51,16 @@ def headline(ks: Iterable[int]) -> int:
     return min(ks, key=lambda k: (abs(k - _HEADLINE), k), default=_HEADLINE)
 
 
+def discounts(ranks: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """What a place is worth to cumulated gain: `1 / log2(1 + rank)`.
+
+    Example:
+        >>> discounts(np.array([1, 3])).tolist()
+        [1.0, 0.5]
+    """
+    return 1.0 / np.log2(1.0 + ranks)
+
+
 @dataclass(frozen=True, eq=False)
 class RankTable:
     """The ranks of the true candidates of many queries, ready for every metric.
@@ -66,6 +76,14 @@ class RankTable:
         rank: its rank.
         position: its place among the found candidates of its query, from 1.
         weight: how many events it stands for.
+        early: how many true candidates of each query are among as many first places as it has
+            true candidates.
+        complete: whether all true candidates of each query were retrieved.
+        passed: for each query the pairs of a true and an untrue candidate of which the untrue one
+            comes first; means nothing where the query is not complete.
+        untrue: how many untrue candidates are ranked for each query; None when not known.
+        gain: what each found candidate is worth to graded metrics; None without grades.
+        ideal: the discounted gain of the best order in its first `k`; None without grades.
     """
 
     ks: tuple[int, ...]
@@ -75,6 +93,12 @@ class RankTable:
     rank: Int64[np.ndarray, " found"]
     position: Int64[np.ndarray, " found"]
     weight: Int64[np.ndarray, " found"]
+    early: Int64[np.ndarray, " queries"]
+    complete: Bool[np.ndarray, " queries"]
+    passed: Float64[np.ndarray, " queries"]
+    untrue: Int64[np.ndarray, " queries"] | None = None
+    gain: Float64[np.ndarray, " found"] | None = None
+    ideal: Float64[np.ndarray, "queries ks"] | None = None
 
     @classmethod
     def of(
@@ -84,6 +108,8 @@ class RankTable:
         *,
         ks: Iterable[int],
         events: Integer[np.ndarray, " pairs"] | None = None,
+        ranked: int | Integer[np.ndarray, " queries"] | None = None,
+        gains: Float64[np.ndarray, " pairs"] | None = None,
     ) -> "RankTable":
         """Sorts ranks that are listed query by query.
 
@@ -92,12 +118,16 @@ class RankTable:
             ranks: `[pairs]`, from 1, in any order; 0 where a true candidate was not retrieved.
             ks: the list lengths of interest.
             events: `[pairs]`, how many events each pair stands for; None: one each.
+            ranked: how many candidates are ranked, for all queries or for each; None: not known.
+            gains: `[pairs]`, what each pair is worth to graded metrics, at least 0; None: no
+                grades.
 
         Returns:
             The table.
 
         Raises:
-            EvaluationError: if `ks` cannot be used, a rank is negative, or the bounds do not fit.
+            EvaluationError: if `ks` cannot be used, a rank or a gain is negative, fewer candidates
+                are ranked than are true, or the bounds do not fit.
 
         Example:
             >>> table = RankTable.of(np.array([0, 2, 3]), np.array([4, 1, 0]), ks=[1, 5])
@@ -108,18 +138,19 @@ class RankTable:
         _check_ranks(indptr, ranks)
         queries, most = len(indptr) - 1, lengths[-1]
         truth = np.diff(indptr).astype(np.int64)
+        of_pair = np.repeat(np.arange(queries), truth)
         near = np.flatnonzero((ranks > 0) & (ranks <= most))
-        owner = np.repeat(np.arange(queries), truth)[near]
+        owner = of_pair[near]
         order = np.argsort(owner * (most + 1) + ranks[near])
         near, owner = near[order], owner[order]
-        first = np.zeros(queries + 1, dtype=np.int64)
-        np.cumsum(np.bincount(owner, minlength=queries), out=first[1:])
+        first = _bounds(np.bincount(owner, minlength=queries))
         if events is None:
             weight, total = np.ones(len(near), dtype=np.int64), truth
         else:
-            running = np.zeros(len(events) + 1, dtype=np.int64)
-            np.cumsum(events, out=running[1:])
-            weight, total = events[near].astype(np.int64), np.diff(running[indptr])
+            weight, total = events[near].astype(np.int64), np.diff(_bounds(events)[indptr])
+        missed = np.diff(_bounds(ranks == 0)[indptr])
+        early = (ranks > 0) & (ranks <= truth[of_pair])
+        passed = np.diff(_bounds(ranks)[indptr]) - truth * (truth + 1) / 2
         return cls(
             ks=lengths,
             truth=truth,
@@ -128,6 +159,12 @@ class RankTable:
             rank=ranks[near].astype(np.int64),
             position=np.arange(1, len(near) + 1) - first[owner],
             weight=weight,
+            early=np.diff(_bounds(early)[indptr]),
+            complete=missed == 0,
+            passed=passed,
+            untrue=None if ranked is None else _untrue(ranked, truth),
+            gain=None if gains is None else gains[near],
+            ideal=None if gains is None else _ideal(gains, of_pair, truth=truth, ks=lengths),
         )
 
     def within(
@@ -171,3 +208,46 @@ def _check_ranks(
         raise EvaluationError(
             "a rank is negative", got=int(ranks.min()), expected="ranks from 1, 0 for not found"
         )
+
+
+def _bounds(
+    counts: Integer[np.ndarray, " n"] | Bool[np.ndarray, " n"],
+) -> Int64[np.ndarray, " n+1"]:
+    """Running sums from 0."""
+    bounds = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=bounds[1:])
+    return bounds
+
+
+def _untrue(
+    ranked: int | Integer[np.ndarray, " queries"], truth: Int64[np.ndarray, " queries"]
+) -> Int64[np.ndarray, " queries"]:
+    untrue = np.asarray(ranked, dtype=np.int64) - truth
+    if len(untrue) and int(untrue.min()) < 0:
+        query = int(untrue.argmin())
+        raise EvaluationError(
+            "fewer candidates are ranked than are true",
+            got=int(untrue[query] + truth[query]),
+            expected=f"at least {int(truth[query])}",
+        )
+    return untrue
+
+
+def _ideal(
+    gains: Float64[np.ndarray, " pairs"],
+    of_pair: Int64[np.ndarray, " pairs"],
+    *,
+    truth: Int64[np.ndarray, " queries"],
+    ks: tuple[int, ...],
+) -> Float64[np.ndarray, "queries ks"]:
+    """The discounted gain of each query's true candidates, the largest gains first."""
+    if len(gains) and not float(gains.min()) >= 0:
+        raise EvaluationError("a gain", got=float(gains.min()), expected="at least 0")
+    ordered = gains[np.lexsort((-gains, of_pair))]
+    place = np.arange(1, len(gains) + 1) - np.repeat(_bounds(truth)[:-1], truth)
+    near = place <= ks[-1]
+    cell = of_pair[near] * len(ks) + np.searchsorted(np.asarray(ks), place[near])
+    shape = (len(truth), len(ks))
+    worth = (ordered * discounts(place))[near]
+    added = np.bincount(cell, weights=worth, minlength=shape[0] * shape[1])
+    return np.cumsum(added.reshape(shape), axis=1, dtype=np.float64)

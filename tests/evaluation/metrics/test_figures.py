@@ -1,73 +1,22 @@
-"""Every metric against its slow definition, and what joins them."""
+"""What joins the metrics: the figures and their names."""
 
 import math
 
 import numpy as np
 import pytest
-from contracts.metric_contract import KS, MetricContract, draw, table
+from contracts.metric_contract import KS, draw, table
 
 from turret.errors import EvaluationError
-from turret.evaluation.metrics import METRICS, TOP_K_ACCURACY, event_hits, parse_label, sums
-from turret.evaluation.rank_table import RankTable
-
-
-def hits(ranks: list[int], k: int) -> list[int]:
-    return sorted(rank for rank in ranks if 1 <= rank <= k)
-
-
-class TestHitRate(MetricContract):
-    name = "hit_rate"
-
-    @staticmethod
-    def oracle(ranks: list[int], k: int) -> float:
-        return 1.0 if hits(ranks, k) else 0.0
-
-
-class TestRecall(MetricContract):
-    name = "recall"
-
-    @staticmethod
-    def oracle(ranks: list[int], k: int) -> float:
-        return len(hits(ranks, k)) / len(ranks)
-
-
-class TestPrecision(MetricContract):
-    name = "precision"
-
-    @staticmethod
-    def oracle(ranks: list[int], k: int) -> float:
-        return len(hits(ranks, k)) / k
-
-
-class TestNdcg(MetricContract):
-    name = "ndcg"
-
-    @staticmethod
-    def oracle(ranks: list[int], k: int) -> float:
-        ideal = sum(1 / math.log2(1 + place) for place in range(1, min(k, len(ranks)) + 1))
-        return sum(1 / math.log2(1 + rank) for rank in hits(ranks, k)) / ideal
-
-
-class TestReciprocalRank(MetricContract):
-    name = "mrr"
-
-    @staticmethod
-    def oracle(ranks: list[int], k: int) -> float:
-        return 1 / min(hits(ranks, k)) if hits(ranks, k) else 0.0
-
-
-class TestAveragePrecision(MetricContract):
-    name = "map"
-
-    @staticmethod
-    def oracle(ranks: list[int], k: int) -> float:
-        found = hits(ranks, k)
-        return sum(len(hits(ranks, rank)) / rank for rank in found) / len(ranks)
-
-
-def test_every_metric_keeps_the_contract() -> None:
-    kept = {each.name for each in MetricContract.__subclasses__()}
-    assert kept == set(METRICS)
+from turret.evaluation.metrics.at_k import event_hits
+from turret.evaluation.metrics.figures import (
+    GRADED,
+    METRICS,
+    TOP_K_ACCURACY,
+    WHOLE,
+    parse_label,
+    sums,
+)
+from turret.evaluation.metrics.rank_table import RankTable
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -90,7 +39,8 @@ def test_event_hits_count_nothing_without_truth() -> None:
 def test_figures_are_listed_metric_by_metric() -> None:
     labels = list(sums(table([[1]], (1, 5))).labels)
     assert labels[:4] == ["top_k_accuracy@1", "top_k_accuracy@5", "hit_rate@1", "hit_rate@5"]
-    assert len(labels) == 2 * (1 + len(METRICS))
+    assert len(labels) == 2 * (1 + len(METRICS)) + len(WHOLE)
+    assert labels[-2:] == ["r_precision", "auc"]
 
 
 def test_figures_of_nothing_are_undefined() -> None:
@@ -98,9 +48,24 @@ def test_figures_of_nothing_are_undefined() -> None:
         assert all(math.isnan(value) for value in sums(table(ranks)).figures().values())
 
 
-@pytest.mark.parametrize("name", [TOP_K_ACCURACY, *METRICS])
+@pytest.mark.parametrize("name", [TOP_K_ACCURACY, *METRICS, *GRADED])
 def test_a_label_reads_back(name: str) -> None:
     assert parse_label(f"{name}@7") == (name, 7)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_metric_of_the_whole_ranking_has_no_list_length(name: str) -> None:
+    assert parse_label(name) == (name, None)
+    with pytest.raises(EvaluationError, match="there is no such metric"):
+        parse_label(f"{name}@7")
+
+
+def test_graded_figures_are_taken_where_there_are_gains() -> None:
+    bounds, ranks = np.array([0, 1]), np.array([2])
+    with_gains = RankTable.of(bounds, ranks, ks=[3], gains=np.array([2.0]))
+    assert set(GRADED) == {"graded_ndcg"}
+    assert "graded_ndcg@3" in sums(with_gains).figures()
+    assert "graded_ndcg@3" not in sums(RankTable.of(bounds, ranks, ks=[3])).figures()
 
 
 @pytest.mark.parametrize(
