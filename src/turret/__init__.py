@@ -67,8 +67,14 @@ if TYPE_CHECKING:
     from turret.recipe.bodies.custom import Custom
     from turret.recipe.bodies.dot import DotInteraction
     from turret.recipe.bodies.mlp import MLP
+    from turret.recipe.features.bag import Bag
     from turret.recipe.features.categorical import Categorical
+    from turret.recipe.features.cross import Cross
     from turret.recipe.features.history import History
+    from turret.recipe.features.number import Number
+    from turret.recipe.features.text import Text
+    from turret.recipe.features.timestamp import Timestamp
+    from turret.recipe.features.vector import Vector
     from turret.recipe.loss import BPR, WARP, Softmax
     from turret.recipe.recipe import Recipe
     from turret.recipe.schedule import Schedule
@@ -98,6 +104,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BPR",
+    "Bag",
     "BenchmarkError",
     "Bundle",
     "BundleError",
@@ -106,6 +113,7 @@ __all__ = [
     "CheckpointError",
     "Checkpointing",
     "Checkpoints",
+    "Cross",
     "CrossNetwork",
     "Custom",
     "DataError",
@@ -122,6 +130,7 @@ __all__ = [
     "MissingPartError",
     "ModelError",
     "MovieLens",
+    "Number",
     "QueryError",
     "Recipe",
     "RecipeError",
@@ -132,6 +141,8 @@ __all__ = [
     "Split",
     "SplitError",
     "SyntheticWorld",
+    "Text",
+    "Timestamp",
     "Tower",
     "TowerRow",
     "Train",
@@ -140,6 +151,7 @@ __all__ = [
     "TrainingInterrupted",
     "TurretError",
     "TwoTower",
+    "Vector",
     "WARP",
     "WarmStart",
     "__version__",
@@ -202,8 +214,14 @@ _HOME = {
     "turret.recipe.bodies.custom": ("Custom",),
     "turret.recipe.bodies.dot": ("DotInteraction",),
     "turret.recipe.bodies.mlp": ("MLP",),
+    "turret.recipe.features.bag": ("Bag",),
     "turret.recipe.features.categorical": ("Categorical",),
+    "turret.recipe.features.cross": ("Cross",),
     "turret.recipe.features.history": ("History",),
+    "turret.recipe.features.number": ("Number",),
+    "turret.recipe.features.text": ("Text",),
+    "turret.recipe.features.timestamp": ("Timestamp",),
+    "turret.recipe.features.vector": ("Vector",),
     "turret.recipe.loss": ("BPR", "WARP", "Softmax"),
     "turret.recipe.recipe": ("Recipe",),
     "turret.recipe.schedule": ("Schedule",),

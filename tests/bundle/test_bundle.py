@@ -80,6 +80,8 @@ def feature(column: str) -> dict[str, object]:
         "table": None,
         "min_count": 1,
         "max_size": None,
+        "oov_buckets": 1,
+        "hash_buckets": None,
         "learning_rate": 1.0,
         "dropout": 0.0,
     }

@@ -230,7 +230,7 @@ def test_encoding_lists() -> None:
     numbers = HistoryEncoder(History("met", length=2), Vocabulary(pl.Series(["1", "2"])))
     assert numbers.encode(pl.DataFrame({"met": [[2, 1]]}))["rows"].tolist() == [[2, 1]]
     assert numbers.encode(pl.DataFrame({"met": [None]}))["rows"].tolist() == [[-1, -1]]
-    with pytest.raises(DataError, match="'met' holds no histories: got 'String'"):
+    with pytest.raises(DataError, match="'met' holds no lists: got 'String'"):
         encoder.encode(pl.DataFrame({"met": ["a"]}))
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Float64, Int32
 
 from turret.data.dataset import Dataset, Interactions
-from turret.data.encoders.kinds import with_vocabulary
+from turret.data.encoders.categorical import CategoricalEncoder
 from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import Vocabulary
 from turret.recipe.bodies.mlp import MLP
@@ -99,7 +99,8 @@ def _spread(ids: pl.Series, n: int) -> pl.Series:
 
 def _encoder(name: str, tower: Tower, ids: pl.Series) -> TowerEncoder:
     (feature,) = tower.features
-    encoder = with_vocabulary(feature, Vocabulary(ids))
+    assert isinstance(feature, Categorical)  # the worlds have no other
+    encoder = CategoricalEncoder(feature, Vocabulary(ids))
     return TowerEncoder(name, tuple(tower.features), {feature.key: encoder})
 
 

@@ -8,7 +8,8 @@ import polars as pl
 from jaxtyping import Bool, Int32, Int64
 
 from turret.data.dataset import Dataset
-from turret.data.encoders.history import HistoryEncoder, right_aligned
+from turret.data.encoders.history import HistoryEncoder
+from turret.data.encoders.lists import right_aligned
 from turret.data.encoders.tower import TowerEncoder
 from turret.errors import DataError
 from turret.recipe.features.history import History

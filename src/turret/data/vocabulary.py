@@ -10,6 +10,7 @@ numbers its ids from 0.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,8 @@ from jaxtyping import Int32, Integer
 from turret.errors import DataError
 
 __all__ = ["Vocabulary", "as_ids", "factorize", "require_present"]
+
+_FEW = 32
 
 
 def as_ids(values: pl.Series, *, what: str) -> pl.Series:
@@ -206,8 +209,17 @@ class Vocabulary:
         text = as_ids(values, what=_named(values))
         if len(self.ids) == 0:
             return np.zeros(len(text), dtype=np.int32)
+        if len(text) < len(self.ids) // _FEW and self._sorted:
+            # Few are found sooner by halves than by way of a table of all ids.
+            place = self.ids.search_sorted(text.fill_null("")).clip(upper_bound=len(self.ids) - 1)
+            found = self.ids.gather(place) == text
+            return np.where(found.fill_null(False), place.cast(pl.Int32) + 1, 0).astype(np.int32)
         positions = text.cast(pl.Enum(self.ids), strict=False).to_physical().cast(pl.Int32)
         return (positions + 1).fill_null(0).to_numpy().astype(np.int32, copy=False)
+
+    @cached_property
+    def _sorted(self) -> bool:
+        return self.ids.is_sorted()
 
     def ids_at(self, rows: Integer[np.ndarray, " n"]) -> pl.Series:
         """Names the ids of rows: the inverse of `rows`.

@@ -18,7 +18,7 @@ from turret.model.bodies.row import TowerRow
 from turret.model.features.embedding import embed, embedding_dims, initial
 from turret.model.layers.l2 import l2_normalize
 from turret.model.tables import initial_table
-from turret.recipe.features.base import table_name
+from turret.recipe.features.base import looks_up, table_name
 from turret.recipe.towers import Tower, TwoTower
 
 __all__ = [
@@ -146,7 +146,7 @@ def _rows(
         f.key: embed(name, f, tables=tables, dense=dense.features[f.key], encoded=encoded)
         for f in tower.features
     }
-    own = {f.key: tables[table_name(name, f)] for f in tower.features if f.has_table}
+    own = {f.key: tables[table_name(name, f)] for f in tower.features if looks_up(f)}
     return TowerRow(vectors, dict(encoded), own)
 
 

@@ -8,7 +8,7 @@ from turret.recipe.bodies.body import Body
 from turret.recipe.bodies.custom import Custom
 from turret.recipe.bodies.dot import DotInteraction
 from turret.recipe.checks import require, require_agreement, require_width
-from turret.recipe.features.base import table_name
+from turret.recipe.features.base import looks_up, table_name
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
 
@@ -90,7 +90,7 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 dim = feature.embedding_dim or self.embedding_dim
                 if not tower.body:
                     require_width(feature.key, dim, expected=self.embedding_dim)
-                if feature.has_table:
+                if looks_up(feature):
                     keys = {key: getattr(feature, key) for key in feature.rule}
                     keys |= {"embedding_dim": dim, "learning_rate": feature.learning_rate}
                     lookups.append((table_name(name, feature), feature.key, keys))

@@ -113,15 +113,6 @@ class Resolver:
         for name in bundle.query_encoder.columns:
             if name in columns:
                 continue
-            if ids is None and name == bundle.query_id and self._brings_history(columns):
-                columns[name] = pl.Series(names, dtype=pl.String)
-                continue
-            if ids is None:
-                raise QueryError(
-                    f"the query lacks the feature {name}",
-                    got=list(columns),
-                    fix=f"Give {name}, or the {bundle.query_id} of a known query.",
-                )
             places = pl.Series(np.where(rows < self._size, rows, -1))
             columns[name] = bundle.queries[name].gather(places.set(places < 0, None))
         frame = pl.DataFrame([columns[name].alias(name) for name in bundle.query_encoder.columns])
@@ -136,11 +127,6 @@ class Resolver:
         else:
             vectors = bundle.trained.query_vectors(frame.filter(~fallback))
         return Resolved(rows, fallback, vectors)
-
-    def _brings_history(self, columns: Mapping[str, pl.Series]) -> bool:
-        """Whether queries say what they met: then they need no id, and are new ones without."""
-        history = self._bundle.config.history
-        return history is not None and history.column in columns
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:
         known = list(dict.fromkeys((self._bundle.query_id, *self._bundle.query_encoder.columns)))

@@ -42,8 +42,8 @@ class Earlier:
         vanished: Literal["keep", "drop"],
     ) -> tuple[TowerEncoder, TowerEncoder]:
         """Encoders of today's data that know the earlier ids too, unless those are dropped."""
-        known = vocabularies(self.trained.query_encoder, self.trained.candidate_encoder)
-        return merged_encoders(query, candidate, earlier=known, vanished=vanished)
+        earlier = (self.trained.query_encoder, self.trained.candidate_encoder)
+        return merged_encoders((query, candidate), earlier, vanished=vanished)
 
     def state(
         self, fresh: TrainState, *, query: TowerEncoder, candidate: TowerEncoder
@@ -80,7 +80,8 @@ class Earlier:
                 return leaf
             table = _table_of(name, rows)
             if table is not None:
-                return _taken(leaf, given[name], rows[table])
+                size = len(known[table].ids)
+                return _taken(leaf, given[name], rows=rows[table], size=size)
             return jnp.array(given[name])
 
         told = tuple(
@@ -153,13 +154,23 @@ def _shape(array: np.ndarray | Array, table: str | None) -> tuple[object, ...]:
 
 
 def _taken(
-    fresh: Shaped[Array, "n *d"], earlier: Shaped[np.ndarray, "m *d"], rows: Int32[np.ndarray, " k"]
+    fresh: Shaped[Array, "n *d"],
+    earlier: Shaped[np.ndarray, "m *d"],
+    *,
+    rows: Int32[np.ndarray, " k"],
+    size: int,
 ) -> Shaped[Array, "n *d"]:
-    """A fresh table with the rows of known ids, and row 0, from an earlier one."""
+    """A fresh table with the rows of known ids, and those out-of-vocabulary, from an earlier one.
+
+    Those are row 0, and what stands behind the ids if that is as much as it was.
+    """
     values = np.array(fresh)
     known = np.flatnonzero(rows)
     values[known + 1] = earlier[rows[known]]
     values[0] = earlier[0]
+    behind = len(values) - 1 - len(rows)
+    if behind > 0 and behind == len(earlier) - 1 - size:
+        values[-behind:] = earlier[-behind:]
     return jnp.array(values)
 
 
@@ -174,7 +185,8 @@ def _require_shapes(
     for name in (*now, *given):
         table, either = _table_of(name, rows), (now.get(name), given.get(name))
         want, got = (None if one is None else _shape(one, table) for one in either)
-        if got != want and (table is not None or name.startswith("parameters/dense/")):
+        both = table is not None or (want is not None and got is not None)
+        if got != want and (both or name.startswith("parameters/dense/")):
             raise ModelError(
                 f"{name.removeprefix('parameters/')} of the earlier model does not fit this one",
                 got=_said(got),

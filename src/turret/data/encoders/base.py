@@ -2,16 +2,27 @@
 
 An encoder is fitted on training data alone, works on whole columns on the host (Polars and NumPy),
 and keeps everything it needs to encode a value that it meets for the first time when serving.
+
+Fitting takes two steps, because features may share an embedding table: each feature's training
+rows are `gathered`, and what all features of a table gathered is `fitted` once, for all of them.
 """
 
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Shaped
 
-__all__ = ["Encoder", "Parts"]
+from turret.recipe.features.base import Described
+
+__all__ = ["AnyEncoder", "Encoder", "Parts"]
+
+F = TypeVar("F", bound=Described)
+G = TypeVar("G")
+S = TypeVar("S")
 
 Parts = Mapping[str, Shaped[np.ndarray, "n ..."]]
 """What a column is encoded to: arrays by the name of the part, each with an entry a row.
@@ -22,28 +33,67 @@ no entry, where a row has fewer than L. `weights`, float32 `[n, L]`, is what eac
 """
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """Encodes one feature. Immutable; `turret.data.encoders.kinds` makes the one of each kind."""
+@dataclass(frozen=True, eq=False)
+class Encoder(ABC, Generic[F, G, S]):
+    """Encodes one feature. Immutable; `turret.data.encoders.kinds` knows the one of each kind.
+
+    Attributes:
+        feature: What is encoded.
+        fitted: What was learned from the training rows.
+    """
+
+    feature: F
+    fitted: S
+
+    @classmethod
+    @abstractmethod
+    def gathered(cls, feature: F, frame: pl.DataFrame) -> G:
+        """What the training rows of a feature add to the fit."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, feature: F, gathered: Sequence[G]) -> S:
+        """Learn from what the features of one table, or a feature without one, gathered."""
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, feature: F, state: pl.DataFrame) -> "Encoder[F, G, S]":
+        """The encoder whose `state()` is given."""
+
+    @abstractmethod
+    def state(self) -> pl.DataFrame:
+        """What was fitted, for a bundle to keep."""
+
+    @abstractmethod
+    def encode(self, frame: pl.DataFrame) -> Parts:
+        """Encode the columns that the feature reads, row by row, whatever the other rows are."""
+
+    @abstractmethod
+    def known(self, parts: Parts) -> Bool[np.ndarray, " n"]:
+        """Whether training says something about what each row holds."""
+
+    @abstractmethod
+    def after(self, earlier: "AnyEncoder", *, vanished: Literal["keep", "drop"]) -> S:
+        """What is fitted once a training goes on from an earlier one.
+
+        Args:
+            earlier: The earlier training's encoder of the same table or feature.
+            vanished: Whether what today's data lack is kept or dropped.
+
+        Returns:
+            The fit; today's alone where the earlier feature was another.
+        """
 
     @property
     def num_rows(self) -> int:
         """Rows of its embedding table; 0 when it looks none up."""
-        ...
+        return 0
 
     @property
     def num_values(self) -> int:
         """Numbers in its part `values`; 0 when it has none."""
-        ...
+        return 0
 
-    def encode(self, frame: pl.DataFrame) -> Parts:
-        """Encode the columns that the feature reads, row by row, whatever the other rows are."""
-        ...
 
-    def known(self, parts: Parts) -> Bool[np.ndarray, " n"]:
-        """Whether training says something about what each row holds."""
-        ...
-
-    def state(self) -> pl.DataFrame:
-        """What was fitted, for a bundle to keep."""
-        ...
+# Each encoder's feature is of its own kind, which no type of a table of encoders can say.
+AnyEncoder = Encoder[Any, Any, Any]

@@ -1,5 +1,6 @@
 """Fitting the encoders of both towers on training data."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,12 @@ import polars as pl
 from jaxtyping import Int32
 
 from turret.data.dataset import Dataset
-from turret.data.encoders.categorical import CategoricalEncoder
 from turret.data.encoders.history import HistoryEncoder
-from turret.data.encoders.kinds import with_vocabulary
-from turret.data.encoders.tower import TowerEncoder
+from turret.data.encoders.kinds import encoder_class
+from turret.data.encoders.tower import Group, TowerEncoder, group_of
 from turret.data.vocabulary import Vocabulary
 from turret.errors import DataError
-from turret.recipe.features.base import table_name
+from turret.recipe.features.base import Vocabularied
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
 from turret.recipe.towers import Tower, TwoTower
@@ -24,9 +24,9 @@ __all__ = ["fit_encoders"]
 def fit_encoders(config: TwoTower, train: Dataset) -> tuple[TowerEncoder, TowerEncoder]:
     """Fit both towers' encoders on the queries and candidates that training interactions name.
 
-    Features that share a table share its vocabulary: it is fitted on the values of all their
-    columns. A history adds none to a table that others make; its own holds the candidates of the
-    training interactions.
+    Features that share a table are fitted together, on the values of all their columns. A history
+    adds none to a table that others make; its own holds the candidates of the training
+    interactions.
 
     Args:
         config: The two towers.
@@ -36,46 +36,58 @@ def fit_encoders(config: TwoTower, train: Dataset) -> tuple[TowerEncoder, TowerE
         The query tower's encoder and the candidate tower's.
 
     Raises:
-        DataError: When a feature's column is absent from its table, or a history shares the rows
-            of another column than the candidates' ids.
+        DataError: When a feature's column is absent from its table or is not what the feature
+            reads, or a history shares the rows of another column than the candidates' ids.
     """
-    sides = {
-        "query": (config.query, train.queries, train.interactions.query_row),
-        "candidate": (config.candidate, train.candidates, train.interactions.candidate_row),
+    towers = {"query": config.query, "candidate": config.candidate}
+    _require_columns(towers, train)
+    gathered: dict[Group, list[object]] = {}
+    first: dict[Group, Feature] = {}
+    for name, feature, frame in _used(towers, train):
+        group = group_of(name, feature)
+        if isinstance(feature, History) and group in gathered:
+            _require_candidate_ids(config, feature, train)
+            continue
+        first.setdefault(group, feature)
+        gathered.setdefault(group, []).append(encoder_class(feature).gathered(feature, frame))
+    fitted = {
+        group: encoder_class(feature).fit(feature, gathered[group])
+        for group, feature in first.items()
     }
-    values: dict[str, list[pl.Series]] = {}
-    rules: dict[str, Feature] = {}
-    for name, (tower, frame, rows) in sides.items():
-        _require_columns(name, tower, frame)
-        for feature in tower.features:
-            if not isinstance(feature, History):
-                table = table_name(name, feature)
-                used = _used(feature, frame, rows)
-                values.setdefault(table, []).append(CategoricalEncoder.ids(feature, used))
-                rules.setdefault(table, feature)
-    history = config.history
-    if history is not None:
-        table = table_name("query", history)
-        if table in values:
-            _require_candidate_ids(config, history, train)
-        else:
-            values[table] = [train.candidate_ids.gather(train.interactions.candidate_row)]
-            rules[table] = history
-    vocabularies = {
-        table: Vocabulary.fit(
-            pl.concat(columns), min_count=rules[table].min_count, max_size=rules[table].max_size
+    query, candidate = (
+        TowerEncoder(
+            name,
+            tuple(tower.features),
+            {f.key: encoder_class(f)(f, fitted[group_of(name, f)]) for f in tower.features},
         )
-        for table, columns in values.items()
+        for name, tower in towers.items()
+    )
+    return _with_candidates(query, candidate, train), candidate
+
+
+def _used(towers: dict[str, Tower], train: Dataset) -> Iterator[tuple[str, Feature, pl.DataFrame]]:
+    """For each feature, histories last, the rows of its columns that training shows."""
+    events = train.interactions
+    sides = {
+        "query": (train.queries, events.query_row),
+        "candidate": (train.candidates, events.candidate_row),
     }
+    features = [(name, feature) for name, tower in towers.items() for feature in tower.features]
+    for name, feature in sorted(features, key=lambda one: isinstance(one[1], History)):
+        frame, rows = sides[name]
+        if isinstance(feature, History):
+            met = train.candidate_ids.gather(events.candidate_row)
+            yield name, feature, met.alias(feature.column).implode().to_frame()
+        else:
+            yield name, feature, frame.select(feature.reads)[_rows(feature, rows)]
 
-    def encoder(name: str, tower: Tower) -> TowerEncoder:
-        encoders = {
-            f.key: with_vocabulary(f, vocabularies[table_name(name, f)]) for f in tower.features
-        }
-        return TowerEncoder(name, tuple(tower.features), encoders)
 
-    candidate = encoder("candidate", config.candidate)
-    return _with_candidates(encoder("query", config.query), candidate, train), candidate
+def _rows(feature: Feature, rows: Int32[np.ndarray, " n"]) -> Int32[np.ndarray, " m"]:
+    """Each row once, or as often as interactions name it where the feature counts."""
+    counted = isinstance(feature, Vocabularied) and (
+        feature.min_count > 1 or feature.max_size is not None
+    )
+    return rows if counted else np.unique(rows)
 
 
 def _with_candidates(query: TowerEncoder, candidate: TowerEncoder, train: Dataset) -> TowerEncoder:
@@ -89,33 +101,30 @@ def _with_candidates(query: TowerEncoder, candidate: TowerEncoder, train: Datase
     return replace(query, encoders=encoders)
 
 
-def _used(feature: Feature, frame: pl.DataFrame, rows: Int32[np.ndarray, " n"]) -> pl.DataFrame:
-    """What training shows of a feature: its rows once, or as often as interactions name them."""
-    counted = feature.min_count > 1 or feature.max_size is not None
-    return frame.select(feature.reads)[rows if counted else np.unique(rows)]
-
-
 def _require_candidate_ids(config: TwoTower, history: History, train: Dataset) -> None:
     """Refuse a history on a table of other values: none of its ids would be found there."""
-    table = table_name("query", history)
-    columns = [f.column for f in config.candidate.features if table_name("candidate", f) == table]
+    group = group_of("query", history)
+    shared = [f for f in config.candidate.features if group_of("candidate", f) == group]
+    columns = [column for feature in shared for column in feature.reads]
     if train.candidate_id not in columns:
         raise DataError(
-            f"the history {history.key!r} shares the table {table!r}, which has no candidate ids",
+            f"the history {history.key!r} shares the table {history.table!r}, which has no "
+            "candidate ids",
             got=f"a table of {', '.join(map(repr, columns)) or 'query features'}",
             expected=f"one of {train.candidate_id!r}",
             fix="Leave `table` out: the history then has a table of its own.",
         )
 
 
-def _require_columns(name: str, tower: Tower, frame: pl.DataFrame) -> None:
-    for feature in tower.features:
-        for column in feature.reads:
-            if column not in frame.columns:
-                raise DataError(
-                    f"the {name} tower has a feature on a column that the {name} table does not "
-                    "have",
-                    got=column,
-                    expected=f"one of {', '.join(frame.columns)}",
-                    fix=f"Name another column, or give a table with it as `{name}` table.",
-                )
+def _require_columns(towers: dict[str, Tower], train: Dataset) -> None:
+    for (name, tower), frame in zip(towers.items(), (train.queries, train.candidates), strict=True):
+        for feature in tower.features:
+            for column in () if isinstance(feature, History) else feature.reads:
+                if column not in frame.columns:
+                    raise DataError(
+                        f"the {name} tower has a feature on a column that the {name} table does "
+                        "not have",
+                        got=column,
+                        expected=f"one of {', '.join(frame.columns)}",
+                        fix=f"Name another column, or give a table with it as `{name}` table.",
+                    )

@@ -2,25 +2,46 @@
 
 import polars as pl
 
-from turret.data.encoders.base import Encoder
+from turret.data.encoders.bag import BagEncoder
+from turret.data.encoders.base import AnyEncoder
 from turret.data.encoders.categorical import CategoricalEncoder
+from turret.data.encoders.hashed import HashEncoder
 from turret.data.encoders.history import HistoryEncoder
-from turret.data.vocabulary import Vocabulary
+from turret.data.encoders.number import NumberEncoder
+from turret.data.encoders.text import TextEncoder
+from turret.data.encoders.timestamp import TimestampEncoder
+from turret.data.encoders.vector import VectorEncoder
+from turret.recipe.features.bag import Bag
+from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.cross import Cross
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
+from turret.recipe.features.number import Number
+from turret.recipe.features.text import Text
+from turret.recipe.features.timestamp import Timestamp
+from turret.recipe.features.vector import Vector
 
-__all__ = ["restored", "with_vocabulary"]
+__all__ = ["encoder_class", "restored"]
+
+_CLASSES: dict[type, type[AnyEncoder]] = {
+    Categorical: CategoricalEncoder,
+    Bag: BagEncoder,
+    Number: NumberEncoder,
+    Timestamp: TimestampEncoder,
+    Text: TextEncoder,
+    Vector: VectorEncoder,
+    History: HistoryEncoder,
+    Cross: HashEncoder,
+}
 
 
-def with_vocabulary(feature: Feature, vocabulary: Vocabulary) -> Encoder:
-    """The encoder of a feature with a given vocabulary."""
-    if isinstance(feature, History):
-        return HistoryEncoder(feature, vocabulary)
-    return CategoricalEncoder(feature, vocabulary)
+def encoder_class(feature: Feature) -> type[AnyEncoder]:
+    """The class of a feature's encoder."""
+    if isinstance(feature, Categorical) and feature.hash_buckets is not None:
+        return HashEncoder
+    return _CLASSES[type(feature)]
 
 
-def restored(feature: Feature, state: pl.DataFrame) -> Encoder:
+def restored(feature: Feature, state: pl.DataFrame) -> AnyEncoder:
     """The encoder whose `state()` is given."""
-    if isinstance(feature, History):
-        return HistoryEncoder.restored(feature, state)
-    return with_vocabulary(feature, Vocabulary(state["id"]))
+    return encoder_class(feature).restored(feature, state)

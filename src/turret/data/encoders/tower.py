@@ -7,18 +7,35 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Shaped
 
-from turret.data.encoders.base import Encoder
-from turret.data.encoders.kinds import restored, with_vocabulary
+from turret.data.encoders.base import AnyEncoder
+from turret.data.encoders.kinds import restored
 from turret.data.encoders.vocabularied import VocabularyEncoder
 from turret.data.vocabulary import Vocabulary
 from turret.errors import DataError
-from turret.recipe.features.base import table_name
+from turret.recipe.features.base import looks_up, table_name
 from turret.recipe.features.feature import Feature
 
-__all__ = ["Encoded", "TowerEncoder"]
+__all__ = ["Encoded", "Group", "TowerEncoder", "group_of"]
 
 Encoded = Mapping[str, Shaped[np.ndarray, "n ..."]]
 """A tower's encoded rows: arrays by `FEATURE/PART`, each with an entry a row."""
+
+
+Group = tuple[str, ...]
+"""What is fitted together: the name of a table, or the tower and the key of a feature."""
+
+
+def group_of(tower: str, feature: Feature) -> Group:
+    """With which others a feature is fitted.
+
+    Example:
+        >>> from turret.recipe.features.number import Number
+        >>> group_of("query", Number("age"))
+        ('query', 'age')
+    """
+    if looks_up(feature):
+        return (table_name(tower, feature),)
+    return (tower, feature.key)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +50,7 @@ class TowerEncoder:
 
     name: str
     features: tuple[Feature, ...]
-    encoders: Mapping[str, Encoder]
+    encoders: Mapping[str, AnyEncoder]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -43,7 +60,8 @@ class TowerEncoder:
     @property
     def tables(self) -> dict[str, str]:
         """For the key of each feature that has an embedding table the table's name."""
-        return {f.key: table_name(self.name, f) for f in self.features if f.has_table}
+        groups = self.groups
+        return {f.key: groups[f.key][0] for f in self.features if looks_up(f)}
 
     @property
     def lookups(self) -> dict[str, str]:
@@ -64,22 +82,10 @@ class TowerEncoder:
             if isinstance(encoder := self.encoders[key], VocabularyEncoder)
         }
 
-    def with_vocabularies(self, vocabularies: Mapping[str, Vocabulary]) -> "TowerEncoder":
-        """The same tower's encoder with other vocabularies.
-
-        Args:
-            vocabularies: For tables of `self.vocabularies` other ones; further ones are ignored.
-
-        Returns:
-            The encoder; a table that is not named keeps its vocabulary.
-        """
-        tables = self.tables
-        changed = {
-            f.key: with_vocabulary(f, vocabularies[tables[f.key]])
-            for f in self.features
-            if tables.get(f.key) in vocabularies
-        }
-        return TowerEncoder(self.name, self.features, {**self.encoders, **changed})
+    @property
+    def groups(self) -> dict[str, Group]:
+        """For each feature's key with which others it is fitted: those of its table, or none."""
+        return {f.key: group_of(self.name, f) for f in self.features}
 
     def encode(self, frame: pl.DataFrame) -> dict[str, Shaped[np.ndarray, "n ..."]]:
         """Encode every feature of a table.

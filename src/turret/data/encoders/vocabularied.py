@@ -1,37 +1,57 @@
 """What the encoders have in common that look ids up in a vocabulary."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import polars as pl
 
+from turret.data.encoders.base import AnyEncoder, Encoder
 from turret.data.vocabulary import Vocabulary
 from turret.recipe.features.base import Vocabularied
 
 __all__ = ["VocabularyEncoder"]
 
+F = TypeVar("F", bound=Vocabularied)
+
 
 @dataclass(frozen=True, eq=False)
-class VocabularyEncoder:
-    """Half of an encoder: its table and what a bundle keeps; a subclass encodes.
+class VocabularyEncoder(Encoder[F, pl.Series, Vocabulary]):
+    """Half of an encoder: its vocabulary and what a bundle keeps; a subclass encodes."""
 
-    Attributes:
-        feature: What is encoded.
-        vocabulary: The ids that have a row.
-    """
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The ids that have a row."""
+        return self.fitted
 
-    feature: Vocabularied
-    vocabulary: Vocabulary
+    @classmethod
+    def fit(cls, feature: F, gathered: Sequence[pl.Series]) -> Vocabulary:
+        """The vocabulary of all columns' values."""
+        values, size = pl.concat(gathered), feature.max_size
+        return Vocabulary.fit(values, min_count=feature.min_count, max_size=size)
+
+    @classmethod
+    def restored(cls, feature: F, state: pl.DataFrame) -> "VocabularyEncoder[F]":
+        """The encoder whose `state()` is given."""
+        return cls(feature, Vocabulary(state["id"]))
+
+    def state(self) -> pl.DataFrame:
+        """The column `id`: the vocabulary, from row 1."""
+        return self.vocabulary.ids.rename("id").to_frame()
 
     @property
     def num_rows(self) -> int:
         """Rows of its embedding table, the out-of-vocabulary row included."""
         return self.vocabulary.num_rows
 
-    @property
-    def num_values(self) -> int:
-        """It has no numbers."""
-        return 0
-
-    def state(self) -> pl.DataFrame:
-        """The column `id`: the vocabulary, from row 1."""
-        return self.vocabulary.ids.rename("id").to_frame()
+    def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Vocabulary:
+        """Today's ids, and those of the earlier vocabulary as far as `max_size` has room."""
+        if vanished == "drop" or not isinstance(earlier, VocabularyEncoder):
+            return self.vocabulary
+        known: pl.Series = earlier.vocabulary.ids
+        gone = known.filter(pl.Series(self.vocabulary.rows(known) == 0))
+        if self.feature.max_size is not None:
+            gone = gone.head(max(0, self.feature.max_size - len(self.vocabulary.ids)))
+        return Vocabulary(
+            pl.concat([self.vocabulary.ids, gone.rename(self.vocabulary.ids.name)]).sort()
+        )

@@ -10,7 +10,7 @@ from turret.data.encoders.history import HistoryEncoder
 from turret.model.features.lookup import lookup, pooled_lookup, product_lookup
 from turret.model.features.projection import Projection
 from turret.model.features.sequences import AttentionPooling, Transformer
-from turret.recipe.features.base import table_name
+from turret.recipe.features.base import looks_up, table_name
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
 from turret.recipe.towers import Tower
@@ -68,7 +68,7 @@ def embed(
         table = tables[table_name(name, feature) if feature.has_table else CANDIDATES]
         return _pooled_history(feature, table, dense, encoded)
     vectors = []
-    if feature.has_table:
+    if looks_up(feature):
         table, rows = tables[table_name(name, feature)], encoded[f"{feature.key}/rows"]
         if rows.ndim == 1:
             vectors.append(lookup(table, rows))

@@ -1,16 +1,20 @@
 """What features of every kind have in common."""
 
 import math
-from typing import ClassVar
+from typing import TypeGuard
 
 import msgspec
 
+from turret.errors import RecipeError
 from turret.recipe.checks import require
 
 __all__ = [
     "Described",
     "Tabled",
+    "TabledColumn",
     "Vocabularied",
+    "looks_up",
+    "refuse_keys_of_a_table",
     "require_described",
     "require_tabled",
     "require_vocabularied",
@@ -18,15 +22,10 @@ __all__ = [
 ]
 
 
-class _Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    column: str
-
-
-class Described(_Column, frozen=True, kw_only=True):
+class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A feature of any kind.
 
     Args:
-        column: the column of the query table or the candidate table that is encoded.
         name: what the feature is called in its tower, once there; None takes the column's name.
         embedding_dim: numbers in the feature's vector; None takes the model's.
     """
@@ -35,19 +34,14 @@ class Described(_Column, frozen=True, kw_only=True):
     embedding_dim: int | None = None
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that the feature is made of; each kind says which."""
+        raise NotImplementedError
+
+    @property
     def key(self) -> str:
         """What the feature is called in its tower."""
-        return self.name or self.column
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The columns that the feature is made of."""
-        return (self.column,)
-
-    @property
-    def has_table(self) -> bool:
-        """Whether the feature looks rows of an embedding table up."""
-        return False
+        return self.name or " x ".join(self.reads)
 
 
 class Tabled(Described, frozen=True, kw_only=True):
@@ -59,9 +53,6 @@ class Tabled(Described, frozen=True, kw_only=True):
         learning_rate: the table's rate is the training's times this; at 0 it stays as it starts.
     """
 
-    rule: ClassVar[tuple[str, ...]] = ()
-    """Keys that say how the table is made: features that share it agree in them."""
-
     table: str | None = None
     learning_rate: float = 1.0
 
@@ -70,8 +61,28 @@ class Tabled(Described, frozen=True, kw_only=True):
         """Whether the feature looks rows of an embedding table up."""
         return True
 
+    @property
+    def rule(self) -> tuple[str, ...]:
+        """Keys that say how the table is made: features that share it agree in them."""
+        return ()
 
-class Vocabularied(Tabled, frozen=True, kw_only=True):
+
+class TabledColumn(Tabled, frozen=True):
+    """A feature of one column that looks rows of an embedding table up.
+
+    Args:
+        column: the column of the query table or the candidate table that is encoded.
+    """
+
+    column: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that the feature is made of."""
+        return (self.column,)
+
+
+class Vocabularied(TabledColumn, frozen=True, kw_only=True):
     """A feature whose embedding rows stand for ids that training met.
 
     Args:
@@ -79,10 +90,18 @@ class Vocabularied(Tabled, frozen=True, kw_only=True):
         max_size: keep only that many of the most frequent values; None keeps all.
     """
 
-    rule: ClassVar[tuple[str, ...]] = ("min_count", "max_size")
-
     min_count: int = 1
     max_size: int | None = None
+
+    @property
+    def rule(self) -> tuple[str, ...]:
+        """Keys that say how the table is made: features that share it agree in them."""
+        return ("min_count", "max_size")
+
+
+def looks_up(feature: Described) -> TypeGuard[Tabled]:
+    """Whether a feature looks rows of an embedding table up."""
+    return isinstance(feature, Tabled) and feature.has_table
 
 
 def table_name(tower: str, feature: Tabled) -> str:
@@ -96,13 +115,35 @@ def table_name(tower: str, feature: Tabled) -> str:
     return feature.table or f"{tower}/{feature.key}"
 
 
+def refuse_keys_of_a_table(feature: Tabled, *, why: str) -> None:
+    """Refuse keys that say how a table is, of a feature that looks none up.
+
+    Args:
+        feature: the feature, whose `embedding_dim` is no such key.
+        why: the key and value that leave it without a table, and what would give it one.
+
+    Raises:
+        RecipeError: if one is given.
+    """
+    defaults = {"table": None, "learning_rate": 1.0}
+    for key, default in defaults.items():
+        if getattr(feature, key) != default:
+            raise RecipeError(
+                f"feature {feature.key!r}: {key}, but it has no table",
+                got=getattr(feature, key),
+                expected="none",
+                fix=f"Leave {key} out; {why}.",
+            )
+
+
 def require_described(feature: Described) -> None:
     """Refuse impossible values of the keys that every feature has.
 
     Raises:
         RecipeError: if one is impossible.
     """
-    require(feature.column != "", "feature column", feature.column, "the name of a column")
+    for column in feature.reads:
+        require(column != "", "feature column", column, "the name of a column")
     place = f"feature {feature.key!r}"
     require(feature.name != "", f"{place}: name", feature.name, "a name, or none")
     dim = feature.embedding_dim

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from jaxtyping import Array, Float, Int32
 
 from turret.model.tables import gather, scatter
-from turret.recipe.features.base import table_name
+from turret.recipe.features.base import looks_up, table_name
 from turret.recipe.towers import TwoTower
 from turret.train.optimizers.base import Slots, TableOptimizer
 
@@ -47,7 +47,7 @@ def table_rates(config: TwoTower) -> dict[str, float]:
         table_name(name, feature): feature.learning_rate
         for name, tower in towers.items()
         for feature in tower.features
-        if feature.has_table
+        if looks_up(feature)
     }
 
 
