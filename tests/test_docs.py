@@ -18,8 +18,14 @@ from turret.recipe.bodies.custom import Custom
 from turret.recipe.bodies.dot import DotInteraction
 from turret.recipe.bodies.mlp import MLP
 from turret.recipe.data import Data, Split
+from turret.recipe.features.bag import Bag
 from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.cross import Cross
 from turret.recipe.features.history import History
+from turret.recipe.features.number import Number
+from turret.recipe.features.text import Text
+from turret.recipe.features.timestamp import Timestamp
+from turret.recipe.features.vector import Vector
 from turret.recipe.loss import BPR, WARP, Softmax
 from turret.recipe.recipe import Evaluation, Index
 from turret.recipe.schedule import Schedule
@@ -28,8 +34,10 @@ from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
 
 PAGES = {
-    name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("cli.md", "recipe.md")
+    name: (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("cli.md", "recipe.md", "features.md")
 }
+RECIPE = PAGES["recipe.md"] + PAGES["features.md"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STRUCTS = [
     Data,
@@ -37,7 +45,13 @@ STRUCTS = [
     TwoTower,
     Tower,
     Categorical,
+    Bag,
+    Number,
+    Timestamp,
+    Text,
+    Vector,
     History,
+    Cross,
     MLP,
     CrossNetwork,
     DotInteraction,
@@ -57,15 +71,15 @@ STRUCTS = [
 
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
 def test_every_key_of_the_recipe_stands_with_its_default(struct: type[msgspec.Struct]) -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", PAGES["recipe.md"], flags=re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", RECIPE, flags=re.MULTILINE))
     for field in msgspec.structs.fields(struct):
         if field.name in ("query", "candidate", "early_stopping", "checkpoint", "warm_start"):
-            assert f".{field.name}]`" in PAGES["recipe.md"]
+            assert f".{field.name}]`" in RECIPE
             continue
         name = field.encode_name
-        assert name in rows, f"docs/recipe.md lacks {struct.__name__}.{name}"
+        assert name in rows, f"docs/recipe.md and features.md lack {struct.__name__}.{name}"
         row = f"| `{name}` |"
-        lines = [line for line in PAGES["recipe.md"].splitlines() if line.startswith(row)]
+        lines = [line for line in RECIPE.splitlines() if line.startswith(row)]
         default = field.default
         if isinstance(default, tuple):
             default = list(default)

@@ -114,9 +114,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (SMALL.replace('column = "item"', ""), "model.candidate.features[0].column is missing."),
         (
             SMALL.replace('"categorical"\ncolumn = "item"', '"categoric"\ncolumn = "item"'),
-            "here: model.candidate.features[0].kind: got 'categoric', expected 'bag' or 'categorical'"
-            " or 'cross' or 'history' or 'number' or 'text' or 'timestamp' or 'vector'."
-            " Did you mean 'categorical'?",
+            "here: model.candidate.features[0].kind: got 'categoric', expected 'bag' or"
+            " 'categorical' or 'cross' or 'history' or 'number' or 'text' or 'timestamp' or"
+            " 'vector'. Did you mean 'categorical'?",
         ),
         (
             SMALL + "[split]\nkind = 'randon'",

@@ -91,7 +91,13 @@ def test_suggestions_as_json_and_for_known_data(
     assert done.code == 0, done.err
     value = json.loads(done.out)
     assert set(value) == {"recipe", "columns"}
-    wanted = {"table": "interactions", "column": "user", "use": "query_id", "why": "as you say"}
+    wanted = {
+        "table": "interactions",
+        "column": "user",
+        "use": "query_id",
+        "why": "as you say",
+        "keys": {},
+    }
     assert wanted in value["columns"]
     small = partial(synthetic, num_queries=100, num_candidates=50, num_interactions=3000)
     monkeypatch.setattr(sources, "synthetic", small)

@@ -64,10 +64,23 @@ def test_what_columns_look_like(values: pl.Series, kind: str | None, why: str) -
 
 def test_a_bag_that_is_written_as_text_names_its_separator() -> None:
     values = pl.Series("tags", ["a;b", "b;c", "a;c", "a;b;c"] * 5)
-    assert looks_like(values).separator == ";"
+    assert looks_like(values).keys == {"separator": ";", "length": 3}
     # Names that hold a comma are no bags.
     names = pl.Series("title", [f"Tale {n}, The" for n in range(N)])
     assert looks_like(names).kind == "text"
+
+
+def test_numbers_of_which_few_are_large_are_read_by_their_logarithm() -> None:
+    assert looks_like(pl.Series("price", np.exp(RNG.normal(size=N) * 2))).keys == {
+        "encoding": "log"
+    }
+    assert looks_like(pl.Series("price", RNG.normal(size=N))).keys == {}
+
+
+def test_room_for_the_longest_bag_unless_it_is_far_longer() -> None:
+    bags = [["a", "b", "c"]] * 99
+    assert looks_like(pl.Series("tags", [*bags, ["a"] * 5])).keys == {"length": 5}
+    assert looks_like(pl.Series("tags", [*bags, ["a"] * 500])).keys == {"length": 6}
 
 
 def test_words_of_names() -> None:

@@ -1,7 +1,8 @@
 """What a column of a table of queries or candidates looks like, and why: a guess, for a person."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 import polars as pl
@@ -23,12 +24,12 @@ class Looks:
     Attributes:
         kind: the kind of feature that reads such columns; None when it seems to be of no use.
         why: what was seen in it.
-        separator: what divides the values of a bag that is written as text.
+        keys: what else the feature is to be told, by the keys of its kind.
     """
 
     kind: Kind | None
     why: str
-    separator: str | None = None
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def words_of(name: str) -> frozenset[str]:
@@ -53,7 +54,7 @@ def looks_like(column: pl.Series) -> Looks:
 
     Example:
         >>> looks_like(pl.Series("genres", [["Drama"], ["Drama", "War"]]))
-        Looks(kind='bag', why='lists of 1.5 values, 2 distinct', separator=None)
+        Looks(kind='bag', why='lists of 1.5 values, 2 distinct', keys={'length': 2})
         >>> looks_like(pl.Series("price", [n / 4 for n in range(100)])).why
         'numbers from 0 to 24.75'
     """
@@ -90,7 +91,8 @@ def _lists(values: pl.Series) -> Looks:
     if len(inner) == 0 or inner.dtype.is_nested():
         return Looks(None, "lists without a value, or lists of lists")
     mean = len(inner) / len(values)
-    return Looks("bag", f"lists of {mean:.1f} values, {inner.n_unique():,} distinct")
+    why = f"lists of {mean:.1f} values, {inner.n_unique():,} distinct"
+    return Looks("bag", why, {"length": _length(sizes)})
 
 
 def _times(values: pl.Series) -> Looks:
@@ -106,7 +108,10 @@ def _numbers(values: pl.Series, distinct: int) -> Looks:
     if whole and distinct <= _FEW:
         return Looks("categorical", f"only {distinct} distinct whole numbers")
     low, high = values.min(), values.max()
-    return Looks("number", f"numbers from {low:g} to {high:g}")
+    why = f"numbers from {low:g} to {high:g}"
+    if cast(float, low) >= 0 and cast(float, values.skew() or 0.0) > 2:
+        return Looks("number", f"{why}, few of them large", {"encoding": "log"})
+    return Looks("number", why)
 
 
 def _strings(values: pl.Series, distinct: int) -> Looks:
@@ -145,8 +150,14 @@ def _joined(values: pl.Series, distinct: int) -> Looks | None:
         kinds = pieces.n_unique()
         if kinds < distinct and kinds < len(pieces) / 3:
             why = f"values joined by {separator!r}, {kinds:,} distinct, such as {_short(values[0])}"
-            return Looks("bag", why, separator)
+            length = _length(values.str.count_matches(separator, literal=True) + 1)
+            return Looks("bag", why, {"separator": separator, "length": length})
     return None
+
+
+def _length(sizes: pl.Series) -> int:
+    """Room for the longest bag, if that is not far longer than the others."""
+    return max(1, min(cast(int, sizes.max()), 2 * int(cast(float, sizes.quantile(0.99)))))
 
 
 def _short(value: object) -> str:

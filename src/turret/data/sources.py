@@ -7,11 +7,12 @@ other columns of numbers become numbers.
 """
 
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from turret.data.arrays import with_arrays
 from turret.data.dataset import Dataset
 from turret.data.downloads import Say, say_on_stderr
 from turret.data.frames import require_columns
@@ -60,8 +61,12 @@ def load(config: recipe.Data, *, say: Say = say_on_stderr) -> Dataset:
     ids = [config.query_id, config.candidate_id]
     named = [name for name in (*ids, config.timestamp, config.weight) if name is not None]
 
-    def table(files: str | None, column: str) -> pl.DataFrame | None:
-        return None if files is None else _read_with(files, [column], ids=ids)
+    def table(
+        files: str | None, column: str, arrays: Mapping[str, str] | None
+    ) -> pl.DataFrame | None:
+        if files is None:
+            return None
+        return with_arrays(_read_with(files, [column], ids=ids), arrays or {})
 
     return Dataset.from_frames(
         _read_with(config.files or (), named, ids=ids),
@@ -71,8 +76,8 @@ def load(config: recipe.Data, *, say: Say = say_on_stderr) -> Dataset:
         timestamp_unit=config.timestamp_unit,
         weight=config.weight,
         positive=config.positive,
-        queries=table(config.queries, config.query_id),
-        candidates=table(config.candidates, config.candidate_id),
+        queries=table(config.queries, config.query_id, config.query_arrays),
+        candidates=table(config.candidates, config.candidate_id, config.candidate_arrays),
     )
 
 

@@ -1,8 +1,7 @@
 """A starting recipe for a table: what each column looks like, and what to begin with."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -11,20 +10,17 @@ import tomli_w
 
 from turret import toml
 from turret.data.dataset import Dataset
-from turret.data.profiling import Looks, looks_like
+from turret.data.profiling import looks_like
 from turret.data.roles import Role
 from turret.data.splits import split
 from turret.errors import SplitError
 from turret.recipe.data import Data, Split
-from turret.recipe.features.feature import Feature
 from turret.recipe.recipe import Recipe
 
 __all__ = ["Suggested", "Suggestion", "suggest"]
 
 _FEW_EVENTS = 1000
 _FEW_CANDIDATES = 50_000
-_FEATURES: tuple[type[msgspec.Struct], ...] = get_args(Feature)
-_KINDS = {str(kind.__struct_config__.tag): kind for kind in _FEATURES}
 
 
 @dataclass(frozen=True)
@@ -37,12 +33,14 @@ class Suggested:
         use: the kind of feature it becomes, or the key of `[data]` it belongs to; None where it is
             left out.
         why: what it looks like.
+        keys: what else the feature is told.
     """
 
     table: str
     column: str
     use: str | None
     why: str
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,7 @@ def _features(table: str, frame: pl.DataFrame, id_column: str) -> Iterator[Sugge
         if column.name == id_column:
             continue
         looks = looks_like(column)
-        if looks.kind is None or _readable(looks):
-            yield Suggested(table, column.name, looks.kind, looks.why)
-        else:
-            why = f"looks like a {looks.kind} ({looks.why}), which this version does not read"
-            yield Suggested(table, column.name, None, why)
-
-
-def _readable(looks: Looks) -> bool:
-    """Whether there is a kind of feature that reads such a column."""
-    kind = _KINDS.get(looks.kind or "")
-    return kind is not None and (looks.separator is None or hasattr(kind, "separator"))
+        yield Suggested(table, column.name, looks.kind, looks.why, looks.keys)
 
 
 def _left(
@@ -190,6 +178,7 @@ def _model(towers: Mapping[str, list[Suggested]]) -> Iterator[str]:
                 continue
             yield from ("", f"[[model.{tower}.features]]", _line("kind", one.use, one.why))
             yield _line("column", one.column)
+            yield from (_line(key, value) for key, value in one.keys.items())
     yield ""
 
 

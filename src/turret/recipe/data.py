@@ -1,5 +1,6 @@
 """The sections `[data]` and `[split]` of a recipe."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -28,6 +29,9 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         positive: a condition, such as `user_rating >= 4`; other interactions are left out.
         queries: a file with one row for each query, by `query_id`.
         candidates: a file with one row for each candidate, by `candidate_id`.
+        query_arrays: further columns of that table of queries, of vectors: by their names .npy
+            files, of which row `i` belongs to row `i` of the table.
+        candidate_arrays: likewise of candidates.
     """
 
     query_id: str
@@ -40,6 +44,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     positive: str | None = None
     queries: str | None = None
     candidates: str | None = None
+    query_arrays: Mapping[str, str] | None = None
+    candidate_arrays: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -52,6 +58,9 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 fix='Write source = "movielens-100k" or files = "events/*.parquet".',
             )
         require(self.files not in ("", ()), "data.files", self.files, "at least one path")
+        for key, table in (("query_arrays", "queries"), ("candidate_arrays", "candidates")):
+            apart = getattr(self, key) is None or getattr(self, table) is not None
+            require(apart, f"data.{key}", getattr(self, key), f"none without data.{table}")
         same = self.query_id == self.candidate_id
         require(not same, "data.candidate_id", self.candidate_id, "another column than query_id")
 

@@ -17,7 +17,7 @@ from turret.recipe.features.cross import Cross
 
 __all__ = ["HashEncoder"]
 
-Met = Bool[np.ndarray, " rows"]
+Met = Bool[np.ndarray, "_"]
 _MISSING = np.uint64(0xD1B54A32D192ED03)
 
 

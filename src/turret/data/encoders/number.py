@@ -14,11 +14,12 @@ from turret.recipe.features.number import Number
 
 __all__ = ["NumberEncoder"]
 
-Numbers = Float64[np.ndarray, " n"]
+Numbers = Float64[np.ndarray, "_"]
+Constants = Float64[np.ndarray, "_"]
 
 
 @dataclass(frozen=True, eq=False)
-class NumberEncoder(Encoder[Number, Numbers, Numbers]):
+class NumberEncoder(Encoder[Number, Numbers, Constants]):
     """One number a row.
 
     Attributes:
@@ -34,7 +35,7 @@ class NumberEncoder(Encoder[Number, Numbers, Numbers]):
         return np.sort(numbers[~np.isnan(numbers)])
 
     @classmethod
-    def fit(cls, feature: Number, gathered: Sequence[Numbers]) -> Numbers:
+    def fit(cls, feature: Number, gathered: Sequence[Numbers]) -> Constants:
         """Measure the training rows; the result does not depend on their order."""
         numbers = np.sort(np.concatenate(gathered))
         if feature.encoding == "buckets":
@@ -93,7 +94,7 @@ class NumberEncoder(Encoder[Number, Numbers, Numbers]):
         """Whether each row has a number."""
         return parts["rows"] > 0 if self.feature.has_table else parts["values"][:, -1] == 0
 
-    def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Numbers:
+    def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Constants:
         """What the earlier training measured: its parameters belong to that."""
         same = isinstance(earlier, NumberEncoder) and earlier.feature == self.feature
         return earlier.fitted if same else self.fitted
@@ -125,7 +126,7 @@ def _numbers(feature: Number, frame: pl.DataFrame) -> Numbers:
     return numbers
 
 
-def _edges(numbers: Numbers, buckets: int) -> Numbers:
+def _edges(numbers: Numbers, buckets: int) -> Constants:
     """Where ranges end that hold as many of the ascending numbers each; equal ones count once."""
     if len(numbers) == 0:
         return np.empty(0)

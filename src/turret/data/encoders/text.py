@@ -18,7 +18,7 @@ from turret.recipe.features.text import Text
 
 __all__ = ["TextEncoder"]
 
-Documents = Int64[np.ndarray, " rows"]
+Documents = Int64[np.ndarray, "_"]
 _BLOCK = 1 << 20
 
 

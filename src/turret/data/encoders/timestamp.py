@@ -14,7 +14,7 @@ from turret.recipe.features.timestamp import Timestamp
 
 __all__ = ["TimestampEncoder"]
 
-Seconds = Float64[np.ndarray, " n"]
+Seconds = Float64[np.ndarray, "_"]
 _ROWS = 44
 
 
@@ -98,7 +98,7 @@ def _seconds(feature: Timestamp, frame: pl.DataFrame) -> Seconds:
     return timestamp_seconds(frame[feature.column], unit=feature.unit)
 
 
-def _local(seconds: Seconds, missing: Bool[np.ndarray, " n"], *, zone: str) -> pl.Series:
+def _local(seconds: Seconds, missing: Bool[np.ndarray, "_"], *, zone: str) -> pl.Series:
     """The moments in a time zone; any one where they are missing."""
     whole = np.where(missing, 0.0, np.floor(seconds)).astype(np.int64) * 1000
     moments = pl.Series(whole).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")

@@ -48,5 +48,4 @@ class Bag(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="bag"):
         require_vocabularied(self)
         place = f"feature {self.key!r}"
         require(self.separator != "", f"{place}: separator", self.separator, "some text, or none")
-        require(self.weights != "", f"{place}: weights", self.weights, "a column, or none")
         require(self.length >= 1, f"{place}: length", self.length, "at least 1")

@@ -77,6 +77,11 @@ class TabledColumn(Tabled, frozen=True):
     column: str
 
     @property
+    def key(self) -> str:
+        """What the feature is called in its tower."""
+        return self.name or self.column
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The columns that the feature is made of."""
         return (self.column,)

@@ -68,5 +68,5 @@ class Number(TabledColumn, frozen=True, kw_only=True, tag_field="kind", tag="num
         expected = "a number" if periodic else 'none unless encoding = "periodic"'
         require((period is not None) == periodic, f"{place}: period", period, expected)
         if period is not None:
-            require_positive(f"{place}: period", period)
+            require_positive(f"{place}: period", float(period))
         require(self.harmonics >= 1, f"{place}: harmonics", self.harmonics, "at least 1")
