@@ -21,7 +21,7 @@ from turret.benchmarks.step_speed import Stepping
 from turret.benchmarks.worlds import World
 from turret.errors import BenchmarkError
 
-__all__ = ["can_measure", "main", "peak_mb"]
+__all__ = ["can_measure", "main", "peak_mb", "peak_of"]
 
 _TIMES = 3  # threads do not always meet in their hungriest moments
 _CLEAR = Path("/proc/self/clear_refs")
@@ -65,12 +65,25 @@ def main(arguments: list[str]) -> None:
     kind, sizes = arguments[0], json.loads(arguments[1])
     compute = _loss(sizes) if kind == "loss" else _step(sizes)
     compute()
+
+    def some_times() -> None:
+        for _ in range(_TIMES):
+            compute()
+
+    print(json.dumps({"peak_mb": peak_of(some_times)}))
+
+
+def peak_of(compute: Callable[[], None]) -> float:
+    """Megabytes (10^6 bytes) that this process needs for a computation beside what it holds.
+
+    Args:
+        compute: the computation.
+    """
     ctypes.CDLL(None).malloc_trim(0)
     _CLEAR.write_text("5")
     before = _resident("VmRSS")
-    for _ in range(_TIMES):
-        compute()
-    print(json.dumps({"peak_mb": (_resident("VmHWM") - before) / 1e6}))
+    compute()
+    return (_resident("VmHWM") - before) / 1e6
 
 
 def _loss(sizes: dict[str, int]) -> Callable[[], None]:

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from turret.benchmarks import index, training
+from turret.benchmarks import encoding, index, training
 from turret.errors import RecipeError, nearest
 from turret.strict import convert
 
 __all__ = ["names", "run", "settings_of"]
 
 _BENCHMARKS: dict[str, tuple[type[msgspec.Struct], Callable[..., dict[str, dict[str, Any]]]]] = {
+    "encoding": (encoding.EncodingSettings, encoding.run),
     "index": (index.IndexSettings, index.run),
     "training": (training.TrainingSettings, training.run),
 }

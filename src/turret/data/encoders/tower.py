@@ -1,6 +1,8 @@
 """The encoder of a tower: those of all its features."""
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,8 @@ __all__ = ["Encoded", "Group", "TowerEncoder", "group_of"]
 Encoded = Mapping[str, Shaped[np.ndarray, "n ..."]]
 """A tower's encoded rows: arrays by `FEATURE/PART`, each with an entry a row."""
 
+
+_MANY = 50_000
 
 Group = tuple[str, ...]
 """What is fitted together: the name of a table, or the tower and the key of a feature."""
@@ -106,10 +110,17 @@ class TowerEncoder:
                 got=frame.columns,
                 expected=f"columns {', '.join(map(repr, missing))} too",
             )
+        encoders = self.encoders.values()
+        if frame.height < _MANY:
+            encoded = [encoder.encode(frame) for encoder in encoders]
+        else:
+            # Polars and NumPy leave the interpreter to others while they work.
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                encoded = list(pool.map(lambda encoder: encoder.encode(frame), encoders))
         return {
             f"{key}/{part}": array
-            for key, encoder in self.encoders.items()
-            for part, array in encoder.encode(frame).items()
+            for key, parts in zip(self.encoders, encoded, strict=True)
+            for part, array in parts.items()
         }
 
     def known(self, encoded: Encoded) -> Bool[np.ndarray, " n"]:
