@@ -9,7 +9,8 @@ import pytest
 from turret.data.batches import Batches
 from turret.data.dataset import Dataset
 from turret.data.encoders.fitting import fit_encoders
-from turret.data.encoders.history import HistoryEncoder, right_aligned
+from turret.data.encoders.history import HistoryEncoder
+from turret.data.encoders.lists import right_aligned
 from turret.data.histories import Histories, with_histories
 from turret.data.splits import random_split
 from turret.data.vocabulary import Vocabulary
@@ -273,6 +274,46 @@ def test_a_history_of_the_past_needs_times() -> None:
 def test_impossible_settings(option: str, value: float) -> None:
     with pytest.raises(RecipeError, match=option):
         History("met", **{option: value})  # pyright: ignore[reportArgumentType] # options by name
+
+
+def test_a_moment_is_scored_once_and_its_pairs_see_what_they_see_alone() -> None:
+    """Batches of moments show each pair what batches of pairs do, in a row for each moment."""
+    config = model(sees="past", length=50)
+    data = with_histories(dataset(), config, train=dataset())
+    query, candidate = fit_encoders(config, data)
+    shown = Histories.of(data, query, seed=5)
+    times = data.interactions.timestamp
+    assert shown is not None and times is not None
+    settings = {"batch_size": 16, "loss": Softmax(candidates="all"), "seed": 5}
+    batches = Batches(data, query, candidate, unit="moments", histories=shown, **settings)
+    met: list[int] = []
+    for step in range(batches.steps_per_epoch):
+        events = batches.events(step)
+        moments = {(data.interactions.query_row[i], times[i]) for i in events}
+        assert len(moments) == 16 or step == batches.steps_per_epoch - 1
+        whole = {
+            i for i in range(len(times)) if (data.interactions.query_row[i], times[i]) in moments
+        }
+        assert set(events.tolist()) == whole
+        batch = batches(step)
+        table = batch.table_rows["candidate/film"]
+        rows = batch.query["met/rows"]
+        rows = rows if table is None else np.where(rows >= 0, table[rows], -1)
+        assert len(set(batch.pair_query[: len(events)])) == len(moments)
+        alone = by_pair(shown.of_pairs(events, step=step))
+        for place in range(len(events)):
+            assert entries(rows[batch.pair_query[place]]) == entries(alone[place])
+        met += events.tolist()
+    assert sorted(met) == list(range(len(times)))
+
+
+def test_moments_need_times() -> None:
+    config = model(sees="past")
+    data = dataset(timestamp=None)
+    data = with_histories(data, config, train=data)
+    query, candidate = fit_encoders(config, data)
+    with pytest.raises(DataError, match="batches of moments need times"):
+        Batches(data, query, candidate, batch_size=4, unit="moments")(0)
 
 
 @pytest.mark.parametrize("unit", ["pairs", "queries"])

@@ -7,7 +7,7 @@ touches. A step's cost therefore depends on the batch and not on the number of r
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
@@ -24,6 +24,7 @@ from turret.data.subtables import SubTables
 from turret.errors import DataError
 from turret.padding import padded_size
 from turret.recipe.loss import Loss, Softmax
+from turret.recipe.training import BatchUnit
 
 __all__ = ["Batches"]
 
@@ -70,7 +71,8 @@ class Batches:
         batch_size: Pairs, or queries with all of their pairs, in a batch.
         loss: Says which candidates compete with a pair, and what else a batch has to hold.
         unit: What `batch_size` counts. "pairs" draws interactions; "queries" draws queries, each
-            with all of its interactions, so that an epoch scores a query once.
+            with all of its interactions, so that an epoch scores a query once; "moments" draws
+            queries at a time, each with its interactions of that time, which share a past.
         seed: Source of the order and of the draws.
         reshuffle: Whether each epoch has an order of its own.
         catalogue: Rows of the candidate table that "all candidates" means; None takes those that
@@ -85,7 +87,7 @@ class Batches:
     candidate_encoder: TowerEncoder
     batch_size: int
     loss: Loss = field(default_factory=Softmax)
-    unit: Literal["pairs", "queries"] = "pairs"
+    unit: BatchUnit = "pairs"
     seed: int = 0
     reshuffle: bool = True
     catalogue: Int32[np.ndarray, " c"] | None = None
@@ -249,8 +251,6 @@ class Batches:
             return self._orders[epoch]
         generator = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
         order = generator.permutation(self._num_units)
-        if self.unit == "queries":
-            order = self._active_queries[order]
         self._orders.clear()
         self._orders[epoch] = order
         return order
@@ -260,25 +260,34 @@ class Batches:
         number = len(self.dataset.interactions)
         if number == 0:
             raise DataError("there is nothing to train on", got="no interactions")
-        return number if self.unit == "pairs" else len(self._active_queries)
+        return number if self.unit == "pairs" else len(self._events_by_group[0]) - 1
 
     @cached_property
-    def _active_queries(self) -> Int64[np.ndarray, " n"]:
-        return np.flatnonzero(np.diff(self._events_by_query[0]))
-
-    @cached_property
-    def _events_by_query(self) -> tuple[Int64[np.ndarray, " q1"], Int64[np.ndarray, " n"]]:
-        rows = self.dataset.interactions.query_row
-        counts = np.bincount(rows, minlength=self.dataset.num_queries)
-        return np.concatenate([[0], np.cumsum(counts)]), np.argsort(rows, kind="stable")
+    def _events_by_group(self) -> tuple[Int64[np.ndarray, " g1"], Int64[np.ndarray, " n"]]:
+        """Where the interactions of each query, or of each moment of one, start in their order."""
+        rows, times = self.dataset.interactions.query_row, self.dataset.interactions.timestamp
+        if self.unit == "queries":
+            order = np.argsort(rows, kind="stable")
+            new = np.diff(rows[order], prepend=-1) != 0
+        elif times is None:
+            raise DataError(
+                "batches of moments need times",
+                got="interactions without a timestamp",
+                fix='Name their column (data.timestamp), or set train.batch_unit = "pairs".',
+            )
+        else:
+            order = np.lexsort((times, rows))
+            new = np.diff(rows[order], prepend=-1) != 0
+            new |= np.diff(times[order], prepend=np.nan) != 0
+        return np.append(np.flatnonzero(new), len(rows)), order
 
     @cached_property
     def _positives_by_query(self) -> tuple[Int64[np.ndarray, " q1"], Int32[np.ndarray, " n"]]:
         return self.dataset.pairs_by_query()
 
-    def _events_of(self, queries: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " p"]:
-        starts, events = self._events_by_query
-        return events[_spread(starts, queries)[0]]
+    def _events_of(self, groups: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " p"]:
+        starts, events = self._events_by_group
+        return events[_spread(starts, groups)[0]]
 
     @cached_property
     def _columns(self) -> Columns:

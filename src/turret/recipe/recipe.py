@@ -98,9 +98,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
 
     def settled(self) -> "Recipe":
-        """The same recipe with `sees` of a history said: "past" fits splits by time and pairs."""
+        """The same recipe with `sees` of a history said: "past" where batches are no whole queries."""
         by_time = self.data.timestamp is not None and self.split.kind != "random"
-        past = by_time and batch_unit(self.train, self.loss) == "pairs"
+        past = by_time and batch_unit(self.train, self.loss) != "queries"
         features = tuple(
             msgspec.structs.replace(f, sees="past" if past else "others")
             if isinstance(f, History) and f.sees is None

@@ -14,7 +14,9 @@ from turret.recipe.loss import Loss
 from turret.recipe.schedule import Schedule
 from turret.recipe.stopping import Checkpointing, EarlyStopping, WarmStart
 
-__all__ = ["Train", "batch_unit"]
+__all__ = ["BatchUnit", "Train", "batch_unit"]
+
+BatchUnit = Literal["pairs", "queries", "moments"]
 
 
 class _Options(dict[str, bool | int | float | str]):
@@ -29,7 +31,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Args:
         epochs: passes over the training interactions.
-        batch_size: pairs, or queries, of one step; see `batch_unit`.
+        batch_size: pairs, queries or moments of one step; see `batch_unit`.
         optimizer: the rule by which a step changes embedding rows, and, unless `dense_optimizer`
             names another one, dense parameters.
         learning_rate: the size of its steps.
@@ -39,8 +41,9 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         dense_learning_rate: of dense parameters; None takes `learning_rate`.
         seed: decides order and initial values.
         reshuffle: draw a new order each epoch; false repeats the batches of the first.
-        batch_unit: what `batch_size` counts; None means queries when every candidate competes,
-            else pairs.
+        batch_unit: what `batch_size` counts: "pairs"; "queries", each with all of its pairs; or
+            "moments", queries at one time, each with its pairs of that time, which saw the same
+            past. None means queries when every candidate competes, else pairs.
         initial_scale: embedding rows start uniform between minus this and this.
         initial_accumulator: where Adagrad's sum of squared gradients starts.
         b1: decay of Adam's first moment.
@@ -70,7 +73,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     dense_learning_rate: float | None = None
     seed: int = 42
     reshuffle: bool = True
-    batch_unit: Literal["pairs", "queries"] | None = None
+    batch_unit: BatchUnit | None = None
     initial_scale: float = 0.05
     initial_accumulator: float = 0.1
     b1: float = 0.9
@@ -112,7 +115,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             require(0 <= value < math.inf, f"train.{key}", value, "at least 0 and finite")
 
 
-def batch_unit(train: Train, loss: Loss) -> Literal["pairs", "queries"]:
+def batch_unit(train: Train, loss: Loss) -> BatchUnit:
     """What `train.batch_size` counts.
 
     Example:

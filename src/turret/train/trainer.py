@@ -221,7 +221,7 @@ def _require_shown(config: TwoTower, unit: str) -> None:
         raise RecipeError(
             "a history of the past differs from pair to pair, but batches are of queries",
             got='sees = "past"',
-            fix='Set train.batch_unit = "pairs", or sees = "others".',
+            fix='Set train.batch_unit = "moments" or "pairs", or sees = "others".',
         )
 
 

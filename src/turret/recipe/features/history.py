@@ -37,7 +37,7 @@ class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="hi
         heads: of "transformer", attention heads of each layer; they divide `embedding_dim`.
         sees: what a training shows of a query's other interactions: "past", those strictly earlier
             than the pair's; or "others", all but those with the pair's candidate. None is "past" in
-            a recipe that splits by time and trains in batches of pairs, else "others".
+            a recipe that splits by time and does not train in batches of queries, else "others".
         hide: with batches of queries, the share of a query's candidates that a step hides; they are
             what is to be found from the others.
         dropout: the share of the candidates shown that a training step leaves out at random.
