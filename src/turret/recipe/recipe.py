@@ -98,7 +98,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
 
     def settled(self) -> "Recipe":
-        """The same recipe with `sees` of a history said: "past" where batches are no whole queries."""
+        """The same recipe with `sees` of a history said: "past" unless batches are queries."""
         by_time = self.data.timestamp is not None and self.split.kind != "random"
         past = by_time and batch_unit(self.train, self.loss) != "queries"
         features = tuple(
