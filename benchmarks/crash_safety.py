@@ -49,12 +49,13 @@ validation_fraction = 0.1
 [model]
 embedding_dim = 16
 
-[model.query]
-hidden = [16]
-
 [[model.query.features]]
 kind = "categorical"
 column = "user_id"
+
+[[model.query.body]]
+kind = "mlp"
+hidden = [16]
 
 [[model.candidate.features]]
 kind = "categorical"
