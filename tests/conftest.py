@@ -1,6 +1,8 @@
 """What holds for every test: shapes and types are checked, and JAX stays on the CPU."""
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -33,6 +35,17 @@ def pytest_terminal_summary(
     if number:
         text = f"{number} tests that make environments of their own were LEFT OUT; they run with"
         terminalreporter.write_line(f"{text} TURRET_ENVIRONMENTS=1.", yellow=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_programs() -> Iterator[None]:
+    """Give compiled programs back after each module.
+
+    Each takes some memory maps, of which a process may have 65,530 on Linux; past them XLA crashes.
+    """
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 # A test asserts values and never a time: a busy machine must not fail it.
