@@ -178,15 +178,14 @@ def _answer(
     recommender: "Recommender", query: dict[str, str | list[str]], *, k: int, how: _How
 ) -> _Answer:
     columns = {column: [value] for column, value in query.items()}
-    hits = recommender.recommend(columns, k, **how._asdict())
-    return _Answer.of(hits, fallback=bool(recommender.fallbacks(columns)[0]))
+    found = recommender.answer(columns, k, **how._asdict())
+    return _Answer.of(found.hits, fallback=bool(found.fallback[0]))
 
 
 def _show(recommender: "Recommender", answer: _Answer, *, title: str) -> None:
     """Print the answers with the first columns that describe a candidate."""
-    candidates, id_column = recommender.candidates, recommender.candidate_id
-    others = [name for name in candidates.columns if name != id_column][:DISPLAYED]
-    found = candidates.filter(candidates[id_column].is_in(answer.ids))
+    found, id_column = recommender.described(answer.ids), recommender.candidate_id
+    others = [name for name in found.columns if name != id_column][:DISPLAYED]
     described = {str(row[0]): row[1:] for row in found.select(id_column, *others).iter_rows()}
     scores = [int(score) if answer.fallback else score for score in answer.scores]
     rows = [

@@ -85,9 +85,8 @@ def _blocks(
     queries = recommender.queries.select(recommender.query_id)
     for start in range(0, max(queries.height, 1), block):
         part = queries.slice(start, block)
-        hits = recommender.recommend(part, k, exclude_seen=exclude_seen, where=where)
-        fallback = recommender.fallbacks(part)
-        yield _frame(recommender, part, hits, fallback), part.height
+        answer = recommender.answer(part, k, exclude_seen=exclude_seen, where=where)
+        yield _frame(recommender, part, answer.hits, answer.fallback), part.height
 
 
 def _frame(

@@ -1,10 +1,11 @@
 """The recommender: raw ids and features in, candidates out."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,16 +17,30 @@ from turret.bundle.trust import require_trusted
 from turret.data.dataset import Dataset
 from turret.errors import QueryError
 from turret.index import registry
-from turret.index.base import Index, check_search
-from turret.index.exact import search_exactly
+from turret.index.base import Index
 from turret.index.filters import Filter, filter_of
 from turret.index.hits import Hits, RowHits
 from turret.index.live import LiveIndex
 from turret.index.live_view import LiveView
+from turret.recommender import exclusions
 from turret.recommender.changes import opened
+from turret.recommender.popularity import Popularity
 from turret.recommender.resolving import Columns, Resolved, Resolver
+from turret.recommender.similarity import Similarity
 
-__all__ = ["Recommender"]
+__all__ = ["Answer", "Recommender"]
+
+
+class Answer(NamedTuple):
+    """Answers, and what they rest on.
+
+    Attributes:
+        hits: the candidates.
+        fallback: `[n]`, whether a query got the popular candidates, as nothing of it is known.
+    """
+
+    hits: Hits
+    fallback: Bool[np.ndarray, " n"]
 
 
 class Recommender:
@@ -128,7 +143,7 @@ class Recommender:
             A recommender that shares everything else.
         """
         same = copy(self)
-        for name in ("_directions", "_popular", "_counts"):
+        for name in ("_similarity", "_popularity"):
             same.__dict__.pop(name, None)
         same._index, same._candidates = view, view.candidates
         same._moved = view.moved
@@ -212,6 +227,34 @@ class Recommender:
             QueryError: if a column is unknown, or needed and neither given nor in the bundle; if
                 columns differ in length; if `k`, `exclude` or a filter cannot be used.
         """
+        return self.answer(
+            queries,
+            k,
+            exclude_seen=exclude_seen,
+            exclude=exclude,
+            allow=allow,
+            deny=deny,
+            where=where,
+        ).hits
+
+    def answer(
+        self,
+        queries: Columns | pl.DataFrame,
+        k: int = 10,
+        *,
+        exclude_seen: bool = False,
+        exclude: Sequence[Collection[str]] | None = None,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+        where: str | None = None,
+    ) -> Answer:
+        """Finds what `recommend` finds, and says which queries are fallbacks.
+
+        Args and errors are those of `recommend`.
+
+        Returns:
+            The answers, marked.
+        """
         resolved = self._resolver.resolve(queries)
         rows = self._excluded(resolved, exclude_seen=exclude_seen, exclude=exclude)
         among = filter_of(self._candidates, allow=allow, deny=deny, where=where)
@@ -219,19 +262,59 @@ class Recommender:
             hits = self._index.search_rows(resolved.vectors, k, exclude_rows=rows, among=among)
         else:
             hits = self._with_fallbacks(resolved, k, rows, among=among)
-        return self._candidates.name(hits)
+        return Answer(self._candidates.name(hits), resolved.fallback)
+
+    def query_vectors(self, queries: Columns | pl.DataFrame) -> Float32[np.ndarray, "n d"]:
+        """The vectors that queries are searched with.
+
+        Args:
+            queries: as for `recommend`, which raises the same errors.
+
+        Returns:
+            `[n, d]`; NaN for a fallback, which has none.
+        """
+        resolved = self._resolver.resolve(queries)
+        vectors = np.full((len(resolved), self._candidates.dim), np.nan, dtype=np.float32)
+        vectors[~resolved.fallback] = resolved.vectors
+        return vectors
+
+    def candidate_vectors(self, candidate_ids: Sequence[str | int]) -> Float32[np.ndarray, "n d"]:
+        """The vectors of candidates.
+
+        Args:
+            candidate_ids: as for `similar`.
+
+        Returns:
+            `[n, d]`, as they are searched: without a scale of their own.
+
+        Raises:
+            QueryError: if an id is unknown.
+        """
+        return self._candidates.vectors[self._rows_of(candidate_ids)]
+
+    def described(self, candidate_ids: Iterable[str]) -> pl.DataFrame:
+        """What is known of candidates.
+
+        Args:
+            candidate_ids: ids; unknown ones and repetitions are passed over.
+
+        Returns:
+            A row for each of them, in no order: the id and every column that is there to display.
+        """
+        columns = self._candidates.columns
+        assert columns is not None
+        rows = self._candidates.rows(dict.fromkeys(candidate_ids))
+        alive = self._index.alive
+        return columns[rows if alive is None else rows[alive.keeps(rows)]]
 
     def fallbacks(self, queries: Columns | pl.DataFrame) -> Bool[np.ndarray, " n"]:
         """Says which queries get the popular candidates, because nothing of them is known.
 
         Args:
-            queries: as for `recommend`.
+            queries: as for `recommend`, which raises the same errors.
 
         Returns:
             `[n]`, True for a fallback.
-
-        Raises:
-            QueryError: as for `recommend`.
         """
         return self._resolver.resolve(queries).fallback
 
@@ -252,6 +335,16 @@ class Recommender:
         Raises:
             QueryError: if an id is unknown, or `k` is not a positive whole number.
         """
+        rows = self._rows_of(candidate_ids)
+        hits = self._similarity.search(rows, k=k, among=self._index.alive)
+        return self._candidates.name(hits)
+
+    @cached_property
+    def _similarity(self) -> Similarity:
+        return Similarity(self._candidates.vectors)
+
+    def _rows_of(self, candidate_ids: Sequence[str | int]) -> Int64[np.ndarray, " n"]:
+        """The rows of candidates that all have to be there."""
         if isinstance(candidate_ids, str):
             raise QueryError(
                 "the candidate ids are one string",
@@ -259,76 +352,32 @@ class Recommender:
                 expected="a list of ids",
                 fix=f"Write [{candidate_ids!r}].",
             )
-        ids = [str(name) for name in candidate_ids]
-        alive = self._index.alive
-        row_of = self._candidates.row_of
-        unknown = [
-            name
-            for name in ids
-            if name not in row_of or not (alive is None or alive.mask[row_of[name]])
-        ]
-        if unknown:
-            raise QueryError(
-                f"there is no candidate with this {self.candidate_id}",
-                got=unknown[0],
-                expected=f"one of the {len(self._candidates)} candidates of the bundle",
-            )
-        rows = np.array([row_of[name] for name in ids], dtype=np.int64)
-        directions, pointless = self._directions
-        vectors = check_search(directions[rows], dim=self._candidates.dim, k=k, exclude=None)
-        everything = np.arange(len(self._candidates))
-        excluded = [
-            everything if row in pointless else np.append(pointless, row) for row in rows.tolist()
-        ]
-        hits = search_exactly(directions, vectors, k=k, exclude_rows=excluded, among=alive)
-        # Rounding may carry a cosine a little beyond 1.
-        return self._candidates.name(hits._replace(scores=np.clip(hits.scores, -1, 1)))
+        row_of, alive = self._candidates.row_of, self._index.alive
+        rows: list[int] = []
+        for name in map(str, candidate_ids):
+            row = row_of.get(name)
+            if row is None or not (alive is None or alive.keeps(np.array([row]))[0]):
+                raise QueryError(
+                    f"there is no candidate with this {self.candidate_id}",
+                    got=name,
+                    expected=f"one of the {len(self._candidates)} candidates of the bundle",
+                )
+            rows.append(row)
+        return np.array(rows, dtype=np.int64)
 
     @cached_property
-    def _directions(self) -> tuple[Float32[np.ndarray, "c d"], Int64[np.ndarray, " zeros"]]:
-        """The candidate vectors scaled to length 1, and the rows of those without a direction."""
-        vectors = self._candidates.vectors
-        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-        zero = lengths == 0
-        directions = vectors / np.where(zero, 1.0, lengths)[:, None]
-        return directions.astype(np.float32), np.flatnonzero(zero)
-
-    @cached_property
-    def _popular(self) -> Int64[np.ndarray, " c"]:
-        """Rows of the candidates, those with the most training interactions first."""
-        order = np.argsort(-self._counts, kind="stable")
-        alive = self._index.alive
-        return order if alive is None else order[alive.keeps(order)]
-
-    @cached_property
-    def _counts(self) -> Int64[np.ndarray, " c"]:
-        """Training interactions of each candidate; none of those that came later."""
-        counts = np.zeros(len(self._candidates), dtype=np.int64)
-        counts[: self._bundle.candidate_count.shape[0]] = self._bundle.candidate_count
-        for before, now in self._moved.items():
-            counts[now] = counts[before]
-        return counts
+    def _popularity(self) -> Popularity:
+        return Popularity(self._bundle.candidate_count, self._index, self._moved)
 
     def _excluded(
         self, resolved: Resolved, *, exclude_seen: bool, exclude: Sequence[Collection[str]] | None
     ) -> list[Int64[np.ndarray, " ..."]] | None:
         """The rows that each query excludes."""
-        named = self._candidates.exclusions(exclude)
-        if named is not None and len(named) != len(resolved):
-            raise QueryError(
-                "exclude has not one entry for each query",
-                got=len(named),
-                expected=str(len(resolved)),
-                fix="Give an empty list for a query that excludes nothing.",
-            )
+        named = exclusions.named(self._candidates, exclude, queries=len(resolved))
         if not exclude_seen:
             return named
         seen = [self._resolver.seen(row) for row in resolved.rows.tolist()]
-        if self._moved:
-            moved = self._moved
-            now = [[moved[row] for row in rows.tolist() if row in moved] for rows in seen]
-            pairs = zip(seen, now, strict=True)
-            seen = [np.append(rows, more).astype(np.int64) for rows, more in pairs]
+        seen = exclusions.with_moved(seen, self._moved)
         if named is None:
             return seen
         return [np.concatenate(pair) for pair in zip(seen, named, strict=True)]
@@ -349,16 +398,7 @@ class Recommender:
         hits = RowHits.empty(queries=len(resolved), k=k, size=len(self._candidates))
         for whole, part in zip(hits, found, strict=True):
             whole[known] = part
-        popular = self._popular
-        if among is not None:
-            popular = popular[among.keeps(popular)]
-        for query in np.flatnonzero(resolved.fallback).tolist():
-            best = popular
-            if rows is not None and len(rows[query]) > 0:
-                best = best[: k + len(rows[query])]
-                best = best[~np.isin(best, rows[query])]
-            best = best[:k]
-            hits.rows[query, : len(best)] = best
-            hits.scores[query, : len(best)] = self._counts[best]
-            hits.counts[query] = len(best)
+        self._popularity.fill(
+            hits, np.flatnonzero(resolved.fallback), exclude_rows=rows, among=among
+        )
         return hits
