@@ -6,16 +6,7 @@ from contracts.index_contract import oracle, whole_numbers
 
 from turret.errors import CandidateIndexError
 from turret.index import registry
-from turret.index.exact import best_rows, search_exactly
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_best_rows_with_many_ties(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    scores = rng.integers(0, 1 + seed, size=50).astype(np.float32)
-    for k in (1, 2, 7, 49, 50, 51):
-        ranked = sorted(range(50), key=lambda row: (-scores[row], row))
-        assert best_rows(scores, k).tolist() == ranked[:k]
+from turret.index.exact import search_exactly
 
 
 def test_blocks_of_queries_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

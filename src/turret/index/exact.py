@@ -13,51 +13,26 @@ from jaxtyping import Float, Float32, Int64, Integer
 
 from turret.errors import CandidateIndexError
 from turret.index.base import Index, Parameter, check_search
+from turret.index.best import best_of_each
 from turret.index.candidates import Candidates
-from turret.index.codes import Codes, kth_largest_at_least
+from turret.index.codes import Codes
 from turret.index.description import read_description, write_description
 from turret.index.filters import Filter
 from turret.index.hits import RowHits
 from turret.index.parameters import with_overrides
 
-__all__ = ["ExactIndex", "ExactParameters", "best_rows", "search_exactly"]
+__all__ = ["ExactIndex", "ExactParameters", "search_exactly"]
 
 # Scores of one block of queries: at most 64 MiB of float32, and at least one query.
 _BLOCK_SCORES = 16 * 1024 * 1024
+# So many of them, about what a processor's cache holds, are ranked at once.
+_PART_SCORES = 256 * 1024
 # From so many queries on, one matrix product is faster than reading the codes for each.
 _TOGETHER_FROM = 4
+# From so many queries on, one product of two matrices is faster than one for each query.
+_MATRIX_FROM = 5
 # Of fewer than one in so many rows, the vectors are gathered instead of all being scored.
 _GATHERED_BELOW = 4
-
-
-def best_rows(scores: Float32[np.ndarray, " n"], k: int) -> Int64[np.ndarray, " m"]:
-    """Picks the rows of the `k` largest scores, best first, ties by smallest row.
-
-    Args:
-        scores: one score a row, `[n]`.
-        k: how many rows, at least 1.
-
-    Returns:
-        `[min(k, n)]` rows.
-
-    Example:
-        >>> best_rows(np.float32([1, 3, 2, 3, 2]), 3).tolist()
-        [1, 3, 2]
-    """
-    n = scores.shape[0]
-    if k >= n:
-        return np.argsort(-scores, kind="stable")
-    near = np.flatnonzero(scores >= kth_largest_at_least(scores, k))
-    scores_near = scores[near]
-    m = near.shape[0]
-    last = np.partition(scores_near, m - k)[m - k]
-    rows = near[scores_near >= last]
-    if rows.shape[0] > k:
-        # More rows tie for the last places than there are places: the smallest ones get them.
-        tied = scores[rows] == last
-        places = k - (rows.shape[0] - int(np.count_nonzero(tied)))
-        rows = np.concatenate([rows[~tied], rows[tied][:places]])
-    return rows[np.argsort(-scores[rows], kind="stable")]
 
 
 def search_exactly(
@@ -91,27 +66,43 @@ def search_exactly(
     inside = np.empty(0, dtype=np.int64) if among is None else among.rows
     if gathered:
         vectors = vectors[inside]
-    block = max(1, _BLOCK_SCORES // max(vectors.shape[0], 1))
+    size = max(vectors.shape[0], 1)
+    block, part = max(1, _BLOCK_SCORES // size), max(1, _PART_SCORES // size)
     for start in range(0, queries.shape[0], block):
-        scores = queries[start : start + block] @ vectors.T
-        for offset, row_scores in enumerate(scores):
-            query = start + offset
-            excluded = None if exclude_rows is None else exclude_rows[query]
-            left = None if among is None else inside
-            if excluded is not None and excluded.shape[0] > 0:
-                allowed = np.ones(n, dtype=bool) if among is None else among.mask.copy()
-                allowed[excluded] = False
-                if gathered:
-                    row_scores = row_scores[allowed[inside]]
-                left = np.flatnonzero(allowed)
-            if left is not None and not gathered:
-                row_scores = row_scores[left]
-            best = best_rows(row_scores, k)
-            found = best.shape[0]
-            hits.rows[query, :found] = best if left is None else left[best]
-            hits.scores[query, :found] = row_scores[best]
-            hits.counts[query] = found
+        scores = _products(queries[start : start + block], vectors)
+        if among is not None and not gathered:
+            scores[:, ~among.mask] = -np.inf
+        if exclude_rows is not None:
+            for row_scores, excluded in zip(scores, exclude_rows[start:], strict=False):
+                row_scores[_places(excluded, inside) if gathered else excluded] = -np.inf
+        for offset in range(0, scores.shape[0], part):
+            found = best_of_each(scores[offset : offset + part], k)
+            there = slice(start + offset, start + offset + found.counts.shape[0])
+            if gathered:
+                found = found._replace(rows=np.append(inside, n)[found.rows])
+            for whole, one in zip(hits, found, strict=True):
+                whole[there] = one
     return hits
+
+
+def _products(
+    queries: Float32[np.ndarray, "q d"], vectors: Float32[np.ndarray, "n d"]
+) -> Float32[np.ndarray, "q n"]:
+    """The inner products. A product of two matrices only pays for itself from some rows on."""
+    if queries.shape[0] >= _MATRIX_FROM:
+        return queries @ vectors.T
+    scores = np.empty((queries.shape[0], vectors.shape[0]), dtype=np.float32)
+    for query, row in zip(queries, scores, strict=True):
+        np.matmul(vectors, query, out=row)
+    return scores
+
+
+def _places(
+    rows: Integer[np.ndarray, " ..."], inside: Int64[np.ndarray, " m"]
+) -> Int64[np.ndarray, " ..."]:
+    """Where rows stand among others, which are ascending; those that do not are passed over."""
+    place = np.searchsorted(inside, rows)
+    return place[np.append(inside, -1)[place] == rows]
 
 
 class ExactParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
