@@ -25,8 +25,9 @@ class Source:
         return None
 
     @property
-    def defined(self) -> list[ast.ClassDef | ast.FunctionDef]:
-        return [n for n in self.tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+    def defined(self) -> list[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+        kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        return [node for node in self.tree.body if isinstance(node, kinds)]
 
 
 @cache

@@ -14,6 +14,7 @@
     ├── EvaluationError         a figure cannot be computed as asked
     ├── CandidateIndexError     an index cannot be built, loaded or searched
     ├── BundleError             a bundle is damaged, foreign or of a newer format
+    ├── ServingError            a server cannot start, or does not answer
     ├── BenchmarkError          a benchmark cannot be run here, or its peers disagree
     └── MissingPartError        an optional part is not installed
 
@@ -34,6 +35,7 @@ __all__ = [
     "ModelError",
     "QueryError",
     "RecipeError",
+    "ServingError",
     "SplitError",
     "TrainingError",
     "TrainingInterrupted",
@@ -156,6 +158,10 @@ class CandidateIndexError(TurretError):
 
 class BundleError(TurretError):
     """A bundle is damaged, is not a bundle, or is of a format newer than this version."""
+
+
+class ServingError(TurretError):
+    """A server cannot be started, or does not answer a request."""
 
 
 class BenchmarkError(TurretError):

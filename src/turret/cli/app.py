@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from turret.cli import answers, benchmarks, bundles, indexing, training
+from turret.cli import answers, benchmarks, bundles, indexing, serving, training
 from turret.errors import TurretError
 
 __all__ = ["app", "main", "options"]
@@ -55,6 +55,7 @@ training.add_commands(app)
 bundles.add_commands(app)
 indexing.add_commands(app)
 answers.add_commands(app)
+serving.add_commands(app)
 benchmarks.add_commands(app)
 
 

@@ -61,7 +61,8 @@ def best_of_each(scores: Float32[np.ndarray, "q n"], k: int) -> RowHits:
         >>> hits.rows.tolist(), hits.counts.tolist()
         ([[1, 0], [0, 1]], [2, 2])
     """
-    q, n = scores.shape
+    q: int = scores.shape[0]
+    n: int = scores.shape[1]
     hits = RowHits.empty(queries=q, k=k, size=n)
     near = None if q < _TOGETHER_FROM else np.flatnonzero(_near(scores, min(k, n)))
     if near is None or near.shape[0] > _CROWD * q * k:
@@ -77,7 +78,8 @@ def best_of_each(scores: Float32[np.ndarray, "q n"], k: int) -> RowHits:
     score = scores.reshape(-1)[near]
     order = np.lexsort((-score, query))
     row, score = (near - query * n)[order], score[order]
-    place = np.arange(query.shape[0]) - np.searchsorted(query, np.arange(q))[query]
+    firsts = np.searchsorted(query, np.arange(q))
+    place = np.arange(query.shape[0]) - firsts[query]
     kept = (place < k) & (score > -np.inf)
     query, place = query[kept], place[kept]
     hits.rows[query, place] = row[kept]

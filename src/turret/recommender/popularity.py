@@ -1,6 +1,6 @@
 """What is answered when nothing is known of a query: the candidates that training met most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -49,7 +49,7 @@ class Popularity:
         hits: RowHits,
         queries: Int64[np.ndarray, " q"],
         *,
-        exclude_rows: Sequence[Int64[np.ndarray, " ..."]] | None,
+        exclude_rows: list[Int64[np.ndarray, " ..."]] | None,
         among: Filter | None,
     ) -> None:
         """Writes the most popular candidates as answers.
@@ -64,7 +64,8 @@ class Popularity:
         popular = self.order
         if among is not None:
             popular = popular[among.keeps(popular)]
-        for query in queries.tolist():
+        places: list[int] = queries.tolist()
+        for query in places:
             best = popular
             if exclude_rows is not None and len(exclude_rows[query]) > 0:
                 best = best[: k + len(exclude_rows[query])]

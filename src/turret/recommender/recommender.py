@@ -15,14 +15,13 @@ from turret.bundle.bundle import Bundle
 from turret.bundle.parts import Trained
 from turret.bundle.trust import require_trusted
 from turret.data.dataset import Dataset
-from turret.errors import QueryError
 from turret.index import registry
 from turret.index.base import Index
 from turret.index.filters import Filter, filter_of
 from turret.index.hits import Hits, RowHits
 from turret.index.live import LiveIndex
 from turret.index.live_view import LiveView
-from turret.recommender import exclusions
+from turret.recommender import catalogue, exclusions
 from turret.recommender.changes import opened
 from turret.recommender.popularity import Popularity
 from turret.recommender.resolving import Columns, Resolved, Resolver
@@ -184,6 +183,12 @@ class Recommender:
         return self._bundle.queries
 
     @property
+    def num_candidates(self) -> int:
+        """How many candidates there are."""
+        alive = self._index.alive
+        return len(self._candidates) if alive is None else alive.count
+
+    @property
     def candidates(self) -> pl.DataFrame:
         """The candidates: their ids and all columns that are there to be displayed."""
         columns = self._candidates.columns
@@ -301,11 +306,7 @@ class Recommender:
         Returns:
             A row for each of them, in no order: the id and every column that is there to display.
         """
-        columns = self._candidates.columns
-        assert columns is not None
-        rows = self._candidates.rows(dict.fromkeys(candidate_ids))
-        alive = self._index.alive
-        return columns[rows if alive is None else rows[alive.keeps(rows)]]
+        return catalogue.described(self._candidates, candidate_ids, alive=self._index.alive)
 
     def fallbacks(self, queries: Columns | pl.DataFrame) -> Bool[np.ndarray, " n"]:
         """Says which queries get the popular candidates, because nothing of them is known.
@@ -344,26 +345,12 @@ class Recommender:
         return Similarity(self._candidates.vectors)
 
     def _rows_of(self, candidate_ids: Sequence[str | int]) -> Int64[np.ndarray, " n"]:
-        """The rows of candidates that all have to be there."""
-        if isinstance(candidate_ids, str):
-            raise QueryError(
-                "the candidate ids are one string",
-                got=candidate_ids,
-                expected="a list of ids",
-                fix=f"Write [{candidate_ids!r}].",
-            )
-        row_of, alive = self._candidates.row_of, self._index.alive
-        rows: list[int] = []
-        for name in map(str, candidate_ids):
-            row = row_of.get(name)
-            if row is None or not (alive is None or alive.keeps(np.array([row]))[0]):
-                raise QueryError(
-                    f"there is no candidate with this {self.candidate_id}",
-                    got=name,
-                    expected=f"one of the {len(self._candidates)} candidates of the bundle",
-                )
-            rows.append(row)
-        return np.array(rows, dtype=np.int64)
+        return catalogue.rows_of(
+            self._candidates,
+            candidate_ids,
+            alive=self._index.alive,
+            candidate_id=self.candidate_id,
+        )
 
     @cached_property
     def _popularity(self) -> Popularity:

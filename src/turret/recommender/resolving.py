@@ -13,7 +13,7 @@ from turret.bundle.bundle import Bundle
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError, QueryError, nearest
 
-__all__ = ["Columns", "Resolved", "Resolver"]
+__all__ = ["Columns", "Resolved", "Resolver", "as_series"]
 
 Columns = Mapping[str, Sequence[object] | np.ndarray | pl.Series]
 """Columns by name, as wide as there are features and as long as there are queries."""
@@ -169,7 +169,7 @@ def _column(values: object, *, name: str, is_id: bool) -> pl.Series:
             fix=f"Write [{values!r}].",
         )
     given = cast("Iterable[object]", values)
-    plain = given if isinstance(given, pl.Series) else _series(given, name=name)
+    plain = given if isinstance(given, pl.Series) else as_series(given, name=name)
     if not is_id:
         return plain
     try:
@@ -180,15 +180,34 @@ def _column(values: object, *, name: str, is_id: bool) -> pl.Series:
         ) from error
 
 
-def _series(values: Iterable[object], *, name: str) -> pl.Series:
+def as_series(values: Iterable[object], *, name: str) -> pl.Series:
+    """Makes a series of the values that requests give for one column.
+
+    Args:
+        values: a value for each request.
+        name: the column.
+
+    Returns:
+        The series. Text and whole numbers may be mixed, since "42" and 42 are one id; so may whole
+        and other numbers.
+
+    Raises:
+        QueryError: if other types are mixed, or a number is too large.
+
+    Example:
+        >>> as_series(["a", 42], name="user").to_list()
+        ['a', '42']
+    """
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    if any(isinstance(value, str) for value in listed):
-        # Text and whole numbers may be mixed: "42" and 42 are one id.
+    kinds: set[type] = {type(value) for value in listed}
+    if str in kinds:
         listed = [str(value) if type(value) is int else value for value in listed]
+    elif float in kinds:
+        listed = [float(value) if type(value) is int else value for value in listed]
     try:
         return pl.Series(name, listed)
-    except (TypeError, pl.exceptions.PolarsError) as error:
+    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
         raise QueryError(
-            f"the column {name} of the queries mixes types: {error}",
+            f"the column {name} mixes types: {error}",
             expected="text or numbers, the same for each query",
         ) from error

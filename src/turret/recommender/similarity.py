@@ -56,7 +56,8 @@ class Similarity:
         directions, pointless = self._directions
         dim = directions.shape[1]
         vectors = check_search(directions[rows], dim=dim, k=k, exclude=None)
-        everything = np.arange(directions.shape[0])
+        size: int = directions.shape[0]
+        everything = np.arange(size)
         excluded = [
             everything if row in pointless else np.append(pointless, row) for row in rows.tolist()
         ]

@@ -1,0 +1,86 @@
+"""The command that serves: `serve`."""
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from turret.cli.arguments import AllowCustom, Bundle
+
+__all__ = ["add_commands", "serve"]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this file.
+
+    Args:
+        app: what they are added to.
+    """
+    app.command("serve")(serve)
+
+
+def _option(text: str, metavar: str | None = None, *names: str) -> Any:
+    return typer.Option(*names, metavar=metavar, help=text)
+
+
+Host = Annotated[str, _option("The address to listen on.")]
+Port = Annotated[int, _option("The port; 0 takes a free one.")]
+MaxBatch = Annotated[int, _option("Queries answered together, at most.", "N")]
+MaxWaiting = Annotated[int, _option("Queries that may wait; beyond that, 503.", "N")]
+MaxBody = Annotated[int, _option("Size of a request's body, at most.", "BYTES")]
+MaxK = Annotated[int, _option("Answers for each query, at most.", "K")]
+MaxQueries = Annotated[int, _option("Queries or candidates in a request, at most.", "N")]
+MaxHistory = Annotated[int, _option("Values in one list of a query, at most.", "N")]
+MaxIds = Annotated[int, _option("Ids in one list to exclude, allow or deny, at most.", "N")]
+Timeout = Annotated[float, _option("Until an answer; after that, 504.", "SECONDS")]
+Drain = Annotated[float, _option("For requests under way when it is stopped.", "SECONDS")]
+LogRequests = Annotated[bool, _option("Write a line for each request.", None, "--log-requests")]
+LogFeatures = Annotated[
+    bool, _option("Write what was asked, too. It may be personal.", None, "--log-features")
+]
+
+
+def serve(
+    bundle: Bundle,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    max_batch: MaxBatch = 64,
+    max_waiting: MaxWaiting = 1024,
+    max_body: MaxBody = 1024 * 1024,
+    max_k: MaxK = 1000,
+    max_queries: MaxQueries = 256,
+    max_history: MaxHistory = 1000,
+    max_ids: MaxIds = 10_000,
+    timeout: Timeout = 2.0,
+    drain: Drain = 30.0,
+    allow_custom: AllowCustom = None,
+    log_requests: LogRequests = False,
+    log_features: LogFeatures = False,
+) -> None:
+    """Serve a bundle over HTTP."""
+    # One query is too small to divide; processors serve other requests. Before NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from turret import compilation
+    from turret.serving.server import serve as run
+    from turret.serving.settings import Batching, Limits, Settings
+
+    compilation.keep_compiled_programs()
+    limits = Limits(
+        max_body=max_body,
+        max_k=max_k,
+        max_queries=max_queries,
+        max_history=max_history,
+        max_ids=max_ids,
+        timeout=timeout,
+    )
+    settings = Settings(
+        host=host,
+        port=port,
+        limits=limits,
+        batching=Batching(max_batch=max_batch, max_waiting=max_waiting),
+        allow_custom=tuple(allow_custom or ()),
+        drain=drain,
+        log_requests=log_requests or log_features,
+        log_features=log_features,
+    )
+    run(bundle, settings)

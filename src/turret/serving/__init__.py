@@ -1,0 +1,1 @@
+"""Answers over HTTP: a bundle behind an endpoint that is fast, boring and safe."""

@@ -1,0 +1,72 @@
+"""What every endpoint has in common: request ids, limits, errors, logs."""
+
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from turret.serving.logs import Log
+from turret.serving.refusals import Refusal
+from turret.serving.replies import Reply, body_of, refused, request_id_of, send_reply
+from turret.serving.settings import Settings
+
+__all__ = ["Endpoint", "Handler"]
+
+Handler = Callable[[Scope, bytes], Awaitable[Reply]]
+"""Answers a request, of which it gets the scope and the body."""
+
+
+class Endpoint:
+    """An ASGI application that answers one kind of request.
+
+    Args:
+        name: what logs and metrics call it.
+        handler: answers.
+        settings: of the server.
+        log: where failures, and requests if that is asked for, are written.
+    """
+
+    def __init__(self, name: str, handler: Handler, *, settings: Settings, log: Log) -> None:
+        """Keep the parts."""
+        self._name = name
+        self._handler = handler
+        self._settings = settings
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens."""
+        start = time.perf_counter()
+        request_id = request_id_of(scope)
+        body = b""
+        try:
+            body = await body_of(scope, receive, limit=self._settings.limits.max_body)
+            reply = await self._handler(scope, body)
+        except Refusal as refusal:
+            reply = refused(refusal, request_id)
+        except HTTPException as error:
+            refusal = Refusal(error.status_code, "not_found", error.detail)
+            reply = refused(refusal, request_id)
+        except Exception:
+            # What went wrong is for the log alone.
+            self._log.write(
+                "error", "failed", endpoint=self._name, request=request_id,
+                traceback=traceback.format_exc(),
+            )  # fmt: skip
+            reply = refused(Refusal(500, "internal", "The server failed."), request_id)
+        if reply.status != 499:
+            await send_reply(send, reply, request_id)
+        self._note(scope, reply, body, request_id, time.perf_counter() - start)
+
+    def _note(
+        self, scope: Scope, reply: Reply, body: bytes, request_id: str, seconds: float
+    ) -> None:
+        settings = self._settings
+        if not settings.log_requests:
+            return
+        asked = {"body": body.decode("utf-8", "replace")} if settings.log_features else {}
+        self._log.write(
+            "info", "request", endpoint=self._name, method=scope["method"], status=reply.status,
+            milliseconds=round(1000 * seconds, 3), request=request_id, **asked,
+        )  # fmt: skip

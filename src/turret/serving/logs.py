@@ -1,0 +1,38 @@
+"""The log: one JSON object a line, on standard error."""
+
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+import msgspec
+
+__all__ = ["Log"]
+
+
+class Log:
+    """Writes lines.
+
+    Args:
+        file: where to; None is standard error.
+    """
+
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        """Keep the file."""
+        self._file = sys.stderr.buffer if file is None else file
+        self._encode = msgspec.json.Encoder(enc_hook=repr).encode
+        self._lock = threading.Lock()
+
+    def write(self, level: str, event: str, **fields: object) -> None:
+        """Write one line.
+
+        Args:
+            level: "info", "warning" or "error".
+            event: what happened, in a word or two.
+            **fields: what more is known.
+        """
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = self._encode({"time": time, "level": level, "event": event, **fields})
+        with self._lock:
+            self._file.write(line + b"\n")
+            self._file.flush()

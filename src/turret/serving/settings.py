@@ -1,0 +1,84 @@
+"""What a server may be told: where it listens, how it gathers requests, and its limits."""
+
+import msgspec
+
+from turret.recipe.checks import require
+
+__all__ = ["Batching", "Limits", "Settings"]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one request may ask for at most.
+
+    Attributes:
+        max_body: bytes of its body.
+        max_k: answers for each query.
+        max_queries: queries, or candidates, in it.
+        max_history: values in one list of a query, such as its history.
+        max_ids: ids in one list to exclude, allow or deny.
+        timeout: seconds until its answer; after that it is refused.
+    """
+
+    max_body: int = 1024 * 1024
+    max_k: int = 1000
+    max_queries: int = 256
+    max_history: int = 1000
+    max_ids: int = 10_000
+    timeout: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        for name in ("max_body", "max_k", "max_queries", "max_history", "max_ids"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        require(0 < self.timeout < 3600, "timeout", self.timeout, "above 0 and below 3600")
+
+
+class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How requests are gathered.
+
+    Attributes:
+        max_batch: queries answered together at most.
+        max_waiting: queries that may wait; beyond that, requests are refused.
+    """
+
+    max_batch: int = 64
+    max_waiting: int = 1024
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require(self.max_batch >= 1, "max_batch", self.max_batch, "at least 1")
+        require(
+            self.max_waiting >= self.max_batch,
+            "max_waiting",
+            self.max_waiting,
+            f"at least max_batch, {self.max_batch}",
+        )
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a server is told besides what it serves.
+
+    Attributes:
+        host: the address it listens on.
+        port: the port; 0 takes a free one.
+        limits: what one request may ask for.
+        batching: how requests are gathered.
+        allow_custom: import paths of the classes of one's own that a bundle may name.
+        drain: seconds that requests under way have to end after a signal to stop.
+        log_requests: write a line for each request, not only for failures.
+        log_features: also write what was asked; it may be personal.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    limits: Limits = Limits()
+    batching: Batching = Batching()
+    allow_custom: tuple[str, ...] = ()
+    drain: float = 30.0
+    log_requests: bool = False
+    log_features: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require(0 <= self.port <= 65535, "port", self.port, "0 to 65535")
+        require(self.drain >= 0, "drain", self.drain, "at least 0")

@@ -1,0 +1,120 @@
+"""One version of a model, as it is served."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import polars as pl
+
+from turret.bundle.bundle import Bundle
+from turret.padding import padded_size
+from turret.recommender.changes import identity_of
+from turret.recommender.recommender import Recommender
+from turret.serving.operations import Asked, EmbedCandidates, EmbedQueries, Recommend, Similar
+from turret.serving.refusals import refusal_of
+from turret.serving.schema import RequestTypes
+from turret.serving.settings import Limits, Settings
+
+__all__ = ["Version"]
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Version:
+    """A model that answers, and the requests that it understands.
+
+    Args:
+        recommender: answers.
+        limits: of a request.
+        number: tells it from the other versions in its folder.
+        name: what answers call it; None takes the beginning of the bundle's identity.
+    """
+
+    def __init__(
+        self, recommender: Recommender, limits: Limits, *, number: int = 1, name: str | None = None
+    ) -> None:
+        """Make the types of its requests."""
+        self.recommender = recommender
+        self.number = number
+        self.name = identity_of(recommender.bundle)[:12] if name is None else name
+        self.requests = RequestTypes.of(recommender.bundle, limits)
+        self.columns = frozenset(recommender.candidates.columns)
+        self._decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
+
+    @classmethod
+    def load(cls, path: Path, settings: Settings) -> "Version":
+        """Open a bundle and verify it.
+
+        Args:
+            path: the directory of the bundle.
+            settings: of the server.
+
+        Returns:
+            The version, not yet warm.
+
+        Raises:
+            BundleError: if it is damaged, or needs a class that is not allowed.
+        """
+        recommender = Recommender.load(path, allow_custom=settings.allow_custom)
+        return cls(recommender, settings.limits)
+
+    @property
+    def bundle(self) -> Bundle:
+        """What it answers from."""
+        return self.recommender.bundle
+
+    @property
+    def size(self) -> int:
+        """How many candidates there are, at least 1."""
+        return max(1, self.recommender.num_candidates)
+
+    def decoded(self, body: bytes, kind: type[S]) -> S:
+        """Decode a request.
+
+        Args:
+            body: the request.
+            kind: one of `requests`.
+
+        Returns:
+            The request.
+
+        Raises:
+            Refusal: if the body is of another shape.
+        """
+        decoder = self._decoders.get(kind)
+        if decoder is None:
+            decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
+        try:
+            return decoder.decode(body)
+        except msgspec.DecodeError as error:
+            raise refusal_of(error) from error
+
+    def warm(self, max_batch: int) -> None:
+        """Answer something of every size, so that no request waits for a compilation.
+
+        Args:
+            max_batch: the largest batch.
+        """
+        sizes = sorted({padded_size(size) for size in range(1, max_batch + 1)})
+        sizes = [min(size, max_batch) for size in sizes]
+        queries = _examples(self.bundle.queries, self.bundle.query_encoder.columns)
+        candidates = _examples(self.bundle.candidates, self.bundle.candidate_encoder.columns)
+        embed = EmbedQueries(self.recommender, tuple(queries.columns))
+        embed_candidates = EmbedCandidates(self.recommender, tuple(candidates.columns))
+        by_id = (self.recommender.query_id,)
+        recommend = Recommend(self.recommender, by_id, 10, True, None, None, None, ())
+        query = Asked(queries.row(0))
+        for size in sizes:
+            embed([query] * size)
+            embed_candidates([Asked(candidates.row(0))] * size)
+        ids = self.bundle.queries[self.recommender.query_id].head(1).to_list()
+        recommend([Asked((name,)) for name in [*ids, "", None]])
+        some = self.recommender.candidates[self.recommender.candidate_id].head(1).to_list()
+        Similar(self.recommender, 10, ())(some)
+
+
+def _examples(table: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+    """One row with every column."""
+    if table.height == 0:
+        return table.select(columns).clear(1)
+    return table.select(columns).head(1)

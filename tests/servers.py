@@ -1,0 +1,69 @@
+"""Real server processes for tests."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+
+@dataclass
+class Server:
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The lines of the log about an event."""
+        lines = [msgspec.json.decode(line) for line in self.log.read_bytes().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=30, **options)
+
+    def post(self, path: str, body: object, **options: Any) -> httpx.Response:
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return httpx.post(self.url + path, content=content, timeout=30, **options)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=60)
+
+    def wait_for(self, event: str, *, number: int = 1) -> dict[str, Any]:
+        """The number-th line about an event, when it is there."""
+        for _ in range(600):
+            found = self.lines(event)
+            if len(found) >= number:
+                return found[number - 1]
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.1)
+        raise AssertionError(f"no {event}: {self.log.read_text()}")
+
+
+@contextmanager
+def serving(
+    target: Path, *options: str, log: Path, ready: bool = True, **environment: str
+) -> Iterator[Server]:
+    """Runs `turret serve` until the block ends."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "turret", "serve", str(target), "--port", "0", *options],
+            stderr=file,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
+        )
+    server = Server(process, "", log)
+    try:
+        server.url = server.wait_for("serving")["url"]
+        if ready:
+            server.wait_for("ready")
+        yield server
+    finally:
+        process.kill()
+        process.wait()
