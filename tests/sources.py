@@ -26,8 +26,11 @@ class Source:
 
     @property
     def defined(self) -> list[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-        kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        return [node for node in self.tree.body if isinstance(node, kinds)]
+        return [
+            node
+            for node in self.tree.body
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
 
 
 @cache
