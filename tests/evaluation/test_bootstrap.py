@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from turret.errors import EvaluationError
-from turret.evaluation import bootstrap
+from turret.evaluation import bootstrap, resampling
 from turret.evaluation.bootstrap import intervals
 from turret.evaluation.metrics.figures import Sums
 
@@ -47,13 +47,13 @@ def test_intervals_are_percentiles_over_resampled_queries(level: float) -> None:
 
 def test_a_shared_denominator_is_resampled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     widths: list[int] = []
-    resampled = bootstrap._resampled
+    resampled = resampling._resampled
 
     def watching(values: np.ndarray, **settings) -> np.ndarray:
         widths.append(values.shape[1])
         return resampled(values, **settings)
 
-    monkeypatch.setattr(bootstrap, "_resampled", watching)
+    monkeypatch.setattr(resampling, "_resampled", watching)
     one = some()
     twice = Sums(
         [f"{name}/{n}" for name in one.labels for n in (1, 2)],
@@ -97,7 +97,7 @@ def test_many_queries_with_hardly_a_hit(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_parts_of_the_draws_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = intervals(some(), resamples=50, seed=3)
-    monkeypatch.setattr(bootstrap, "_CELLS", 100)
+    monkeypatch.setattr(resampling, "_CELLS", 100)
     assert intervals(some(), resamples=50, seed=3) == whole
 
 

@@ -65,7 +65,7 @@ def report(world: SyntheticWorld, parts: Split) -> Report:
 def test_a_report_has_the_agreed_shape(report: Report) -> None:
     shown = json.loads(report.to_json())
     assert set(shown) == {
-        *("model", "intervals", "baselines", "slices", "lists", "train", "loss"),
+        *("model", "intervals", "baselines", "differences", "slices", "lists", "train", "loss"),
         *("queries", "pairs", "candidates", "warnings", "seconds"),
     }
     names = {

@@ -18,9 +18,11 @@ from turret.evaluation.cautions import about_data, about_fallbacks, about_figure
 from turret.evaluation.loss import test_loss
 from turret.evaluation.measure import Model, View, Views, measure, measure_baseline
 from turret.evaluation.metrics.rank_table import check_ks, headline
+from turret.evaluation.paired import Difference, differences
 from turret.evaluation.ranking import Ties
 from turret.evaluation.report import (
     BaselineFigures,
+    Differences,
     Figures,
     Intervals,
     Report,
@@ -86,7 +88,8 @@ def evaluate(
         loss: the loss to compute on the test pairs too; None leaves it out. Needs a
             `TrainedModel`.
         batch_size: pairs in a batch of that loss.
-        bootstrap: resamples for the intervals of the model's figures; 0 leaves them out. Above
+        bootstrap: resamples for the intervals of the model's figures, and for those of what it is
+            above the baselines; 0 leaves them out. Above
             10,000 queries a formula replaces the resamples.
         baselines: kinds, such as "ease", or baselines of `turret.recipe.baselines` with their
             settings; fitted on the training data. One that cannot be fitted is left out, with a
@@ -129,6 +132,7 @@ def evaluate(
         model=_figures(own),
         intervals=_intervals(own, resamples=bootstrap, seed=seed),
         baselines={name: rival.figures for name, rival in rivals.items()},
+        differences=_differences(own, rivals, resamples=bootstrap, seed=seed),
         slices=_slices(own, rivals, train, k=k) if slices else (),
         lists=list_report(model, fitted, (train, test), k=k, index=index, seed=seed)
         if lists
@@ -229,6 +233,29 @@ def _intervals(found: Views, *, resamples: int, seed: int) -> Intervals | None:
         return {} if view is None else intervals(view.sums, resamples=resamples, seed=seed)
 
     return Intervals(seen_included=of(found.seen_included), seen_excluded=of(found.seen_excluded))
+
+
+def _differences(
+    own: Views, rivals: Mapping[str, _Rival], *, resamples: int, seed: int
+) -> dict[str, Differences]:
+    """By how much the model is above each baseline."""
+    if resamples == 0:
+        return {}
+
+    def of(
+        view: View | None, theirs: Mapping[str, View | None]
+    ) -> dict[str, dict[str, Difference]]:
+        if view is None:
+            return {name: {} for name in theirs}
+        others = {name: other.sums for name, other in theirs.items() if other is not None}
+        return differences(view.sums, others, resamples=resamples, seed=seed)
+
+    included = of(own.seen_included, {n: each.views.seen_included for n, each in rivals.items()})
+    excluded = of(own.seen_excluded, {n: each.views.seen_excluded for n, each in rivals.items()})
+    return {
+        name: Differences(seen_included=included[name], seen_excluded=excluded[name])
+        for name in rivals
+    }
 
 
 def _train(

@@ -9,10 +9,12 @@ import msgspec
 
 from turret.errors import EvaluationError
 from turret.evaluation.metrics.figures import parse_label
+from turret.evaluation.paired import Difference
 from turret.evaluation.table import Breakdown, Column, draw
 
 __all__ = [
     "BaselineFigures",
+    "Differences",
     "Figures",
     "Intervals",
     "ListFigures",
@@ -71,6 +73,18 @@ class Intervals(msgspec.Struct, frozen=True, kw_only=True):
     seen_excluded: dict[str, tuple[float, float]]
 
 
+class Differences(msgspec.Struct, frozen=True, kw_only=True):
+    """By how much each figure of the model is above that of another, on the same queries.
+
+    Args:
+        seen_included: differences by the name of the figure.
+        seen_excluded: likewise.
+    """
+
+    seen_included: dict[str, Difference]
+    seen_excluded: dict[str, Difference]
+
+
 class SliceFigures(msgspec.Struct, frozen=True, kw_only=True):
     """The figures on the test pairs whose candidates, or queries, training met about as often.
 
@@ -117,6 +131,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         model: its figures on the test pairs.
         intervals: their 95% intervals; None when not computed.
         baselines: the figures of each baseline by its name.
+        differences: by how much the model's figures are above those of each baseline, with 95%
+            intervals and p-values, by the baseline's name; none when not computed.
         slices: figures by how often training met the candidate, and the query; none when not
             computed.
         lists: the figures of the lists that are shown; None when not computed.
@@ -141,6 +157,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     model: Figures
     intervals: Intervals | None = None
     baselines: dict[str, BaselineFigures] = {}
+    differences: dict[str, Differences] = {}
     slices: tuple[SliceFigures, ...] = ()
     lists: ListFigures | None = None
     train: TrainFigures | None = None
@@ -315,7 +332,7 @@ def _nan_for_none(value: object) -> object:
     if not isinstance(value, dict):
         return value
     fixed = dict(cast("dict[str, object]", value))
-    for name in ("model", "intervals", "train", "loss", "baselines"):
+    for name in ("model", "intervals", "train", "loss", "baselines", "differences"):
         if name in fixed:
             fixed[name] = _nan_inside(fixed[name])
     if isinstance(fixed.get("slices"), list):
