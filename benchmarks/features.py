@@ -101,7 +101,7 @@ def _retail_models() -> dict[str, tuple[turret.TwoTower, turret.Softmax, turret.
         ),
         candidate=turret.Tower(
             [
-                turret.Categorical("stock_code", dropout=0.1),
+                turret.Categorical("stock_code", dropout=0.3),
                 turret.Text("description", buckets=8192, length=48),
                 turret.Number("price", encoding="log"),
             ]
@@ -111,7 +111,7 @@ def _retail_models() -> dict[str, tuple[turret.TwoTower, turret.Softmax, turret.
     )
     by_query = turret.Train(epochs=20, batch_size=1024, learning_rate=0.01, seed=1)
     by_moment = turret.Train(
-        epochs=8, batch_size=512, batch_unit="moments", learning_rate=0.01, seed=1
+        epochs=16, batch_size=512, batch_unit="moments", learning_rate=0.01, seed=1
     )
     return {"ids": (ids, loss, by_query), "features": (features, loss, by_moment)}
 
@@ -168,22 +168,33 @@ def movielens(folder: Path, validation: bool) -> Iterator[Case]:
         turret.Train(
             epochs=epochs, batch_size=1024, batch_unit="queries", learning_rate=rate, seed=42
         )
-        for epochs, rate in ((100, 0.02), (30, 0.01))
+        for epochs, rate in ((90, 0.02), (40, 0.01))
     )
-    user = [
-        turret.Categorical("user_gender"),
-        turret.Categorical("user_occupation_text"),
-        turret.Number("raw_user_age", encoding="buckets", buckets=8),
-    ]
-    movie = [
-        turret.Bag("movie_genres", length=6),
-        turret.Text("movie_title", name="title", characters=[], buckets=8192, length=16),
-    ]
-    ids = [turret.Categorical("user_id")], [turret.Categorical("movie_title")]
+
+    def features(rate: float) -> tuple[list[Any], list[Any]]:
+        """Of users and of films, at a share of the learning rate."""
+        user = [
+            turret.Categorical("user_gender", learning_rate=rate),
+            turret.Categorical("user_occupation_text", learning_rate=rate),
+            turret.Number("raw_user_age", encoding="buckets", buckets=8, learning_rate=rate),
+        ]
+        title = turret.Text(
+            "movie_title",
+            name="title",
+            characters=[],
+            buckets=8192,
+            length=16,
+            learning_rate=rate,
+        )
+        return user, [turret.Bag("movie_genres", learning_rate=rate), title]
+
+    ids = turret.Categorical("user_id"), turret.Categorical("movie_title")
+    (slow_user, slow_movie), (user, movie) = features(0.1), features(1.0)
+    met = turret.History("met", lookup="tower", length=200, sees="others")
     towers = {
-        "ids": (*ids, long),
-        "features": ([*ids[0], *user], [*ids[1], *movie], long),
-        "features without ids": (user, movie, short),
+        "ids": ([ids[0]], [ids[1]], long),
+        "features": ([ids[0], *slow_user], [ids[1], *slow_movie], long),
+        "features without ids": ([*user, met], movie, short),
     }
     models = {
         name: (
