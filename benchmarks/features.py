@@ -136,7 +136,7 @@ def scientific(folder: Path, validation: bool) -> Iterator[Case]:
     assert split.validation is not None  # asked for
     loss = turret.Softmax(candidates="all", temperature=0.1, reduction="mean")
     train = turret.Train(epochs=20, batch_size=1024, learning_rate=0.01)
-    user, item = turret.Categorical("user"), turret.Categorical("item", dropout=0.1)
+    user, item = turret.Categorical("user"), turret.Categorical("item")
     text = [
         turret.Text("title", characters=[], buckets=16384, length=48),
         turret.Bag("categories", separator=",", length=8),
