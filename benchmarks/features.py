@@ -109,7 +109,7 @@ def _retail_models() -> dict[str, tuple[turret.TwoTower, turret.Softmax, turret.
         embedding_dim=64,
         normalize=True,
     )
-    by_query = turret.Train(epochs=20, batch_size=1024, learning_rate=0.01, seed=1)
+    by_query = turret.Train(epochs=40, batch_size=1024, learning_rate=0.01, seed=1)
     by_moment = turret.Train(
         epochs=16, batch_size=512, batch_unit="moments", learning_rate=0.01, seed=1
     )
