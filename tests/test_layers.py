@@ -150,13 +150,13 @@ def test_all_is_what_is_public(source: Source) -> None:
 
 @pytest.mark.parametrize("source", sources(), ids=ids)
 def test_public_names_have_docstrings(source: Source) -> None:
-    functions = ast.FunctionDef | ast.AsyncFunctionDef
     assert ast.get_docstring(source.tree), f"{source.name} has no docstring"
     for node in source.defined:
         if node.name in (source.exported or ()):
             assert ast.get_docstring(node), f"{source.name}.{node.name} has no docstring"
             for method in node.body if isinstance(node, ast.ClassDef) else ():
-                if isinstance(method, functions) and not method.name.startswith("_"):
+                function = isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+                if function and not method.name.startswith("_"):
                     where = f"{source.name}.{node.name}.{method.name}"
                     assert ast.get_docstring(method), f"{where} has no docstring"
 

@@ -13,6 +13,8 @@ from starlette.types import Scope
 
 from turret.serving.answering import Answering
 from turret.serving.endpoint import Endpoint, Handler
+from turret.serving.openapi import document
+from turret.serving.page import page
 from turret.serving.refusals import Refusal
 from turret.serving.replies import Reply, refused, request_id_of
 from turret.serving.service import Service
@@ -32,7 +34,7 @@ def application(service: Service) -> Starlette:
     answering = Answering(service)
 
     def route(method: str, path: str, name: str, handler: Handler) -> Route:
-        endpoint = Endpoint(name, handler, settings=service.settings, log=service.log)
+        endpoint = Endpoint(name, handler, service=service)
         return Route(path, endpoint, methods=[method])
 
     async def healthz(scope: Scope, body: bytes) -> Reply:
@@ -40,6 +42,18 @@ def application(service: Service) -> Starlette:
 
     async def readyz(scope: Scope, body: bytes) -> Reply:
         return Reply(msgspec.json.encode({"status": "ready", "version": service.version.name}))
+
+    async def openapi(scope: Scope, body: bytes) -> Reply:
+        return Reply(msgspec.json.encode(document(service.version.requests)))
+
+    async def readable(scope: Scope, body: bytes) -> Reply:
+        version = service.version
+        html = page(document(version.requests), version=version.name)
+        return Reply(html, media=b"text/html; charset=utf-8")
+
+    async def metrics(scope: Scope, body: bytes) -> Reply:
+        media = b"text/plain; version=0.0.4; charset=utf-8"
+        return Reply(service.counted(), media=media)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -54,6 +68,9 @@ def application(service: Service) -> Starlette:
             route("POST", "/v1/embed", "embed", _answered(answering.embed)),
             route("GET", "/healthz", "healthz", healthz),
             route("GET", "/readyz", "readyz", readyz),
+            route("GET", "/metrics", "metrics", metrics),
+            route("GET", "/openapi.json", "openapi", openapi),
+            route("GET", "/", "page", readable),
         ],
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,

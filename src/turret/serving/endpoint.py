@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from turret.serving.logs import Log
 from turret.serving.refusals import Refusal
 from turret.serving.replies import Reply, body_of, refused, request_id_of, send_reply
-from turret.serving.settings import Settings
+from turret.serving.service import Service
 
 __all__ = ["Endpoint", "Handler"]
 
@@ -24,16 +23,16 @@ class Endpoint:
     Args:
         name: what logs and metrics call it.
         handler: answers.
-        settings: of the server.
-        log: where failures, and requests if that is asked for, are written.
+        service: the server's state.
     """
 
-    def __init__(self, name: str, handler: Handler, *, settings: Settings, log: Log) -> None:
+    def __init__(self, name: str, handler: Handler, *, service: Service) -> None:
         """Keep the parts."""
         self._name = name
         self._handler = handler
-        self._settings = settings
-        self._log = log
+        self._settings = service.settings
+        self._log = service.log
+        self._metrics = service.metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -62,6 +61,7 @@ class Endpoint:
     def _note(
         self, scope: Scope, reply: Reply, body: bytes, request_id: str, seconds: float
     ) -> None:
+        self._metrics.request(self._name, reply.status, seconds)
         settings = self._settings
         if not settings.log_requests:
             return

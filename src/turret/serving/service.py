@@ -6,6 +6,7 @@ import threading
 
 from turret.serving.batching import Engine
 from turret.serving.logs import Log
+from turret.serving.metrics import Metrics
 from turret.serving.refusals import Refusal
 from turret.serving.settings import Settings
 from turret.serving.version import Version
@@ -26,7 +27,8 @@ class Service:
         """Keep the parts; nothing runs before `start`."""
         self.settings = settings
         self.log = log
-        self.engine = Engine(settings.batching)
+        self.metrics = Metrics()
+        self.engine = Engine(settings.batching, observe=self.metrics.batch)
         self._version = version
         self._ready = threading.Event()
         self._warming: asyncio.Task[None] | None = None
@@ -47,6 +49,10 @@ class Service:
             raise Refusal(503, "not_ready", "The model is not warm yet.", retry_after=1)
         return self._version
 
+    def counted(self) -> bytes:
+        """What Prometheus reads."""
+        return self.metrics.text(waiting=self.engine.waiting, candidates=self._version.size)
+
     async def start(self) -> None:
         """Start the engine, and begin to warm the version up."""
         self.engine.start()
@@ -65,4 +71,6 @@ class Service:
         gc.collect()
         gc.freeze()
         self._ready.set()
-        self.log.write("info", "ready", version=self._version.name)
+        version = self._version
+        self.metrics.serves(version.name, number=version.number, candidates=version.size)
+        self.log.write("info", "ready", version=version.name)
