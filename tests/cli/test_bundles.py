@@ -43,6 +43,20 @@ def test_changed_data_are_noticed(process: Turret, world: World) -> None:
     assert report["warnings"][-1] == "The data have changed since the training."
 
 
+def test_bundles_side_by_side(turret: Turret, world: World) -> None:
+    copy = world.folder / "twin"
+    shutil.copytree(world.bundle, copy)
+    done = turret("compare", world.bundle, copy, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert set(found["models"]) == {"small", "twin"}
+    assert {test["p"] for test in found["differences"]["twin"]["seen_included"].values()} == {1.0}
+    assert "twin - small, seen excluded" in turret("compare", world.bundle, copy).out
+    done = turret("compare", world.bundle)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Error: bundles to compare: got ")
+
+
 def test_another_index_in_place_of_the_old_one(turret: Turret, world: World) -> None:
     copy = world.folder / "copy"
     shutil.copytree(world.bundle, copy)

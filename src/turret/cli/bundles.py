@@ -1,5 +1,6 @@
-"""The commands about bundles and the installation: `evaluate`, `verify`, `doctor`."""
+"""The commands about bundles and the installation: `evaluate`, `compare`, `verify`, `doctor`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from turret.cli.arguments import AllowCustom, Bundle, Json
 from turret.cli.output import json_value, mapping, say
 
-__all__ = ["add_commands", "doctor", "evaluate", "verify"]
+__all__ = ["add_commands", "compare", "doctor", "evaluate", "verify"]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -17,6 +18,7 @@ def add_commands(app: typer.Typer) -> None:
         app: what they are added to.
     """
     app.command("evaluate")(evaluate)
+    app.command("compare")(compare)
     app.command("verify")(verify)
     app.command("doctor")(doctor)
 
@@ -44,6 +46,25 @@ def evaluate(
         json_value(report.to_dict())
     else:
         typer.echo(report.to_table())
+
+
+def compare(
+    bundles: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE BUNDLE ...", help="Two bundles or more.")
+    ],
+    allow_custom: AllowCustom = None,
+    as_json: Json = False,
+) -> None:
+    """Compare bundles on the same test pairs: each against the first, by a paired test."""
+    from turret import compilation
+    from turret.pipeline.comparison import compare_bundles
+
+    compilation.keep_compiled_programs()
+    found = compare_bundles(bundles, allow_custom=allow_custom or ())
+    if as_json:
+        json_value(found.to_dict())
+    else:
+        typer.echo(found.to_table())
 
 
 def verify(bundle: Bundle, as_json: Json = False) -> None:

@@ -1,7 +1,6 @@
 """The report of an evaluation: a value, as JSON and as a table."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
@@ -10,6 +9,7 @@ import msgspec
 from turret.errors import EvaluationError
 from turret.evaluation.metrics.figures import parse_label
 from turret.evaluation.paired import Difference
+from turret.evaluation.plain import nan_for_none, none_for_nan
 from turret.evaluation.table import Breakdown, Column, draw
 
 __all__ = [
@@ -170,7 +170,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, object]:
         """Turns the report into plain values; a figure that is NaN becomes None."""
-        return cast("dict[str, object]", _none_for_nan(msgspec.to_builtins(self)))
+        return cast("dict[str, object]", none_for_nan(msgspec.to_builtins(self)))
 
     def to_json(self) -> str:
         """Writes the report as one JSON value; a figure that is NaN becomes null."""
@@ -190,7 +190,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             EvaluationError: if it is not the JSON of a report.
         """
         try:
-            return msgspec.convert(_nan_for_none(json.loads(text)), cls)
+            return msgspec.convert(_restored(json.loads(text)), cls)
         except (ValueError, msgspec.ValidationError) as error:
             raise EvaluationError("this is not the JSON of a report", got=str(error)) from error
 
@@ -319,35 +319,17 @@ def _seconds(seconds: float) -> str:
     return f"{seconds * 1e3:,.1f} ms" if seconds < 1 else f"{seconds:,.1f} s"
 
 
-def _none_for_nan(value: object) -> object:
-    if isinstance(value, dict):
-        return {k: _none_for_nan(v) for k, v in cast("dict[str, object]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_none_for_nan(v) for v in cast("list[object]", value)]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _nan_for_none(value: object) -> object:
+def _restored(value: object) -> object:
     """Puts NaN where a figure is null; the parts of a report that may be None stay so."""
     if not isinstance(value, dict):
         return value
     fixed = dict(cast("dict[str, object]", value))
     for name in ("model", "intervals", "train", "loss", "baselines", "differences"):
         if name in fixed:
-            fixed[name] = _nan_inside(fixed[name])
+            fixed[name] = nan_for_none(fixed[name])
     if isinstance(fixed.get("slices"), list):
         # Of a slice `most` may be none.
-        fixed["slices"] = [_nan_for_none(one) for one in cast("list[object]", fixed["slices"])]
+        fixed["slices"] = [_restored(one) for one in cast("list[object]", fixed["slices"])]
     if "lists" in fixed:
-        fixed["lists"] = _nan_for_none(fixed["lists"])
+        fixed["lists"] = _restored(fixed["lists"])
     return fixed
-
-
-def _nan_inside(value: object) -> object:
-    if isinstance(value, dict):
-        entries = cast("dict[str, object]", value).items()
-        return {k: math.nan if v is None else _nan_inside(v) for k, v in entries}
-    if isinstance(value, list):
-        entries = cast("list[object]", value)
-        return [math.nan if v is None else _nan_inside(v) for v in entries]
-    return value

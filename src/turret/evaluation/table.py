@@ -14,7 +14,7 @@ from rich.text import Text
 from turret.evaluation.metrics.figures import TOP_K_ACCURACY, parse_label
 from turret.evaluation.metrics.rank_table import headline
 
-__all__ = ["Breakdown", "Column", "draw"]
+__all__ = ["Breakdown", "Column", "draw", "rows_of"]
 
 _TITLES = {"seen_included": "Seen candidates included", "seen_excluded": "Seen candidates excluded"}
 
@@ -107,7 +107,7 @@ def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> 
         table.add_column(column.name, justify="right", no_wrap=True)
         if column.intervals is not None:
             table.add_column("95% interval", justify="center", no_wrap=True)
-    names = _rows(columns[0].views[view])
+    names = rows_of(columns[0].views[view])
     for row, name in enumerate(names):
         values = [column.views[view].get(name, math.nan) for column in shown]
         rivals = [v for v, c in zip(values, shown, strict=True) if c.rival and not math.isnan(v)]
@@ -152,8 +152,15 @@ def _cell(value: float, rivals: Sequence[float]) -> Text:
     return Text(_number(value), style="bold green" if best else "")
 
 
-def _rows(figures: Mapping[str, float]) -> list[str]:
-    """The figures worth a row: the accuracies at every k, the others at the k nearest to 20."""
+def rows_of(figures: Iterable[str]) -> list[str]:
+    """The figures worth a row: the accuracies at every k, the others at the k nearest to 20.
+
+    Args:
+        figures: names.
+
+    Returns:
+        Some of them, in their order.
+    """
     parsed = {name: parse_label(name) for name in figures}
     shown = headline({k for _, k in parsed.values() if k is not None})
     return [n for n, (kind, k) in parsed.items() if kind == TOP_K_ACCURACY or k in (shown, None)]
