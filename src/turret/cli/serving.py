@@ -1,11 +1,12 @@
 """The command that serves: `serve`."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from turret.cli.arguments import AllowCustom, Bundle
+from turret.cli.arguments import AllowCustom
 
 __all__ = ["add_commands", "serve"]
 
@@ -23,6 +24,12 @@ def _option(text: str, metavar: str | None = None, *names: str) -> Any:
     return typer.Option(*names, metavar=metavar, help=text)
 
 
+Target = Annotated[
+    Path,
+    typer.Argument(
+        metavar="BUNDLE|DIR", help="A bundle, or a folder of bundles 1, 2, ... that is watched."
+    ),
+]
 Host = Annotated[str, _option("The address to listen on.")]
 Port = Annotated[int, _option("The port; 0 takes a free one.")]
 MaxBatch = Annotated[int, _option("Queries answered together, at most.", "N")]
@@ -33,6 +40,7 @@ MaxQueries = Annotated[int, _option("Queries or candidates in a request, at most
 MaxHistory = Annotated[int, _option("Values in one list of a query, at most.", "N")]
 MaxIds = Annotated[int, _option("Ids in one list to exclude, allow or deny, at most.", "N")]
 Timeout = Annotated[float, _option("Until an answer; after that, 504.", "SECONDS")]
+Poll = Annotated[float, _option("Between looks at the folder DIR.", "SECONDS")]
 Drain = Annotated[float, _option("For requests under way when it is stopped.", "SECONDS")]
 LogRequests = Annotated[bool, _option("Write a line for each request.", None, "--log-requests")]
 LogFeatures = Annotated[
@@ -41,7 +49,7 @@ LogFeatures = Annotated[
 
 
 def serve(
-    bundle: Bundle,
+    target: Target,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     max_batch: MaxBatch = 64,
@@ -52,12 +60,13 @@ def serve(
     max_history: MaxHistory = 1000,
     max_ids: MaxIds = 10_000,
     timeout: Timeout = 2.0,
+    poll: Poll = 2.0,
     drain: Drain = 30.0,
     allow_custom: AllowCustom = None,
     log_requests: LogRequests = False,
     log_features: LogFeatures = False,
 ) -> None:
-    """Serve a bundle over HTTP."""
+    """Serve a bundle, or the newest of a folder, over HTTP."""
     # One query is too small to divide; processors serve other requests. Before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from turret import compilation
@@ -79,8 +88,9 @@ def serve(
         limits=limits,
         batching=Batching(max_batch=max_batch, max_waiting=max_waiting),
         allow_custom=tuple(allow_custom or ()),
+        poll=poll,
         drain=drain,
         log_requests=log_requests or log_features,
         log_features=log_features,
     )
-    run(bundle, settings)
+    run(target, settings)

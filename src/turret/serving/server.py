@@ -12,7 +12,6 @@ from turret.serving.app import application
 from turret.serving.logs import Log
 from turret.serving.service import Service
 from turret.serving.settings import Settings
-from turret.serving.version import Version
 
 __all__ = ["serve"]
 
@@ -20,10 +19,10 @@ _BACKLOG = 2048
 
 
 def serve(path: Path, settings: Settings) -> None:
-    """Serve a bundle until a signal asks to stop; then what is under way ends first.
+    """Serve until a signal asks to stop; then what is under way ends first.
 
     Args:
-        path: the directory of the bundle.
+        path: the directory of the bundle, or a folder of numbered ones.
         settings: how.
 
     Raises:
@@ -31,15 +30,15 @@ def serve(path: Path, settings: Settings) -> None:
         ServingError: if the address cannot be listened on.
     """
     log = Log()
-    version = Version.load(path, settings)
+    service = Service(path, settings, log)
     listening = _listen(settings)
     host, port = listening.getsockname()[:2]
-    server = _Server(_config(Service(version, settings, log)))
+    server = _Server(_config(service))
     server.log = log
     # uvicorn ends gracefully and then raises the signal again: that was all that was asked.
     signal.signal(signal.SIGTERM, _stopped)
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    log.write("info", "serving", url=address, version=version.name)
+    log.write("info", "serving", url=address, version=service.first.name)
     with listening:
         server.run(sockets=[listening])
     log.write("info", "stopped")

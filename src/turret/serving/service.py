@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-import threading
+from pathlib import Path
 
 from turret.serving.batching import Engine
 from turret.serving.logs import Log
@@ -10,6 +10,7 @@ from turret.serving.metrics import Metrics
 from turret.serving.refusals import Refusal
 from turret.serving.settings import Settings
 from turret.serving.version import Version
+from turret.serving.versions import Versions, is_bundle
 
 __all__ = ["Service"]
 
@@ -18,25 +19,33 @@ class Service:
     """The state of a server.
 
     Args:
-        version: what is served at first.
-        settings: how.
+        path: the directory of a bundle, or a folder of numbered ones.
+        settings: how it is served.
         log: where it says what happens.
+
+    Raises:
+        BundleError: if there is no bundle, or it is damaged.
+        ServingError: if there is no bundle in the folder that can be served.
     """
 
-    def __init__(self, version: Version, settings: Settings, log: Log) -> None:
-        """Keep the parts; nothing runs before `start`."""
-        self.settings = settings
-        self.log = log
+    def __init__(self, path: Path, settings: Settings, log: Log) -> None:
+        """Load what is served at first; nothing runs before `start`."""
+        self.settings, self.log = settings, log
         self.metrics = Metrics()
         self.engine = Engine(settings.batching, observe=self.metrics.batch)
-        self._version = version
-        self._ready = threading.Event()
-        self._warming: asyncio.Task[None] | None = None
+        self._versions: Versions | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ready = self._stopping = False
+        if is_bundle(path):
+            self._version = Version.load(path, settings)
+        else:
+            self._versions = Versions(path, self._load, log=log, failed=self.metrics.reload_failed)
+            self._version = self._versions.first()
 
     @property
-    def ready(self) -> bool:
-        """Whether it answers."""
-        return self._ready.is_set()
+    def first(self) -> Version:
+        """What is served, warm or not."""
+        return self._version
 
     @property
     def version(self) -> Version:
@@ -45,7 +54,7 @@ class Service:
         Raises:
             Refusal: if it is not warm yet (503).
         """
-        if not self._ready.is_set():
+        if not self._ready:
             raise Refusal(503, "not_ready", "The model is not warm yet.", retry_after=1)
         return self._version
 
@@ -54,23 +63,42 @@ class Service:
         return self.metrics.text(waiting=self.engine.waiting, candidates=self._version.size)
 
     async def start(self) -> None:
-        """Start the engine, and begin to warm the version up."""
+        """Start the engine, begin to warm up, and watch for other versions."""
         self.engine.start()
-        self._warming = asyncio.create_task(self._warm())
+        self._tasks.append(asyncio.create_task(self._run()))
 
     async def stop(self) -> None:
         """Do what was submitted, and end."""
-        self._ready.clear()
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
+        self._ready, self._stopping = False, True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.engine.stop)
 
-    async def _warm(self) -> None:
+    async def _run(self) -> None:
         await asyncio.to_thread(self._version.warm, self.settings.batching.max_batch)
-        # What a model consists of never becomes garbage while it is served: not looked at again.
+        self._serve(self._version)
+        self._ready = True
+        self.log.write("info", "ready", version=self._version.name)
+        while self._versions is not None:
+            await asyncio.sleep(self.settings.poll)
+            version = await asyncio.to_thread(self._versions.newer)
+            if version is not None:
+                self._serve(version)
+                self.log.write("info", "version_served", version=version.name)
+
+    def _load(self, path: Path, number: int) -> Version:
+        version = Version.load(path, self.settings, number=number)
+        if self._ready:
+            version.warm(self.settings.batching.max_batch)
+        return version
+
+    def _serve(self, version: Version) -> None:
+        """Let a version answer all that comes from now on; what is under way keeps its own."""
+        self._version = version
+        self.metrics.serves(version.name, number=version.number, candidates=version.size)
+        # A model never becomes garbage while it is served, so it is not looked at again; one that
+        # was served before may have.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._ready.set()
-        version = self._version
-        self.metrics.serves(version.name, number=version.number, candidates=version.size)
-        self.log.write("info", "ready", version=version.name)

@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         limits: what one request may ask for.
         batching: how requests are gathered.
         allow_custom: import paths of the classes of one's own that a bundle may name.
+        poll: seconds between looks at a folder of versions.
         drain: seconds that requests under way have to end after a signal to stop.
         log_requests: write a line for each request, not only for failures.
         log_features: also write what was asked; it may be personal.
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: Limits = Limits()
     batching: Batching = Batching()
     allow_custom: tuple[str, ...] = ()
+    poll: float = 2.0
     drain: float = 30.0
     log_requests: bool = False
     log_features: bool = False
@@ -81,4 +83,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         require(0 <= self.port <= 65535, "port", self.port, "0 to 65535")
+        require(0 < self.poll < 3600, "poll", self.poll, "above 0 and below 3600")
         require(self.drain >= 0, "drain", self.drain, "at least 0")

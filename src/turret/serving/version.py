@@ -42,12 +42,13 @@ class Version:
         self._decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
 
     @classmethod
-    def load(cls, path: Path, settings: Settings) -> "Version":
+    def load(cls, path: Path, settings: Settings, *, number: int | None = None) -> "Version":
         """Open a bundle and verify it.
 
         Args:
             path: the directory of the bundle.
             settings: of the server.
+            number: of the version in its folder; None where it stands alone.
 
         Returns:
             The version, not yet warm.
@@ -56,7 +57,9 @@ class Version:
             BundleError: if it is damaged, or needs a class that is not allowed.
         """
         recommender = Recommender.load(path, allow_custom=settings.allow_custom)
-        return cls(recommender, settings.limits)
+        if number is None:
+            return cls(recommender, settings.limits)
+        return cls(recommender, settings.limits, number=number, name=str(number))
 
     @property
     def bundle(self) -> Bundle:
