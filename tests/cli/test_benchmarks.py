@@ -2,6 +2,8 @@ import json
 
 from cli.conftest import Turret
 
+from turret.benchmarks.registry import names
+
 SMALL = [
     "rounds=1",
     "steps=1",
@@ -32,6 +34,13 @@ def test_bench_prints_figures_for_people(turret: Turret) -> None:
     done = turret("bench", "training", *[w for text in SMALL for w in ("--set", text)])
     assert done.code == 0, done.err
     assert "examples_per_second" in done.out and "cores" in done.out
+
+
+def test_every_benchmark_has_a_name_on_the_command_line(turret: Turret) -> None:
+    for name in names():
+        done = turret("bench", name, "--set", "nothing=1")
+        assert done.code == 2
+        assert "nothing" in done.err, name
 
 
 def test_a_wrong_benchmark_or_setting_is_wrong_usage(turret: Turret) -> None:

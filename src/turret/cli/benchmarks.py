@@ -22,10 +22,11 @@ def add_commands(app: typer.Typer) -> None:
 
 def bench(
     name: Annotated[
-        Literal["index", "training"],
+        Literal["encoding", "index", "training"],
         typer.Argument(
             metavar="NAME",
-            help="index: recall, latency, filters. training: the loss, the step, tables, memory.",
+            help="encoding: columns to arrays. index: recall, latency, filters. training: the loss,"
+            " the step, tables, memory.",
         ),
     ],
     settings: Annotated[

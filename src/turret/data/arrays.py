@@ -1,6 +1,7 @@
 """Columns of vectors from `.npy` files."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -33,13 +34,15 @@ def _column(path: str, *, name: str, table: pl.DataFrame) -> pl.Series:
     if name in table.columns:
         raise DataError(f"{path} is for a column that the table has", got=name, fix="Rename it.")
     try:
-        values = np.load(path, allow_pickle=False)
+        loaded: object = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} cannot be read as an .npy file ({error})") from error
-    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "fiu":
+    # An archive of several arrays, .npz, is none itself.
+    values = cast(np.ndarray, loaded) if isinstance(loaded, np.ndarray) else np.empty(0)
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise DataError(
             f"{path} holds no vectors",
-            got=f"{values.dtype}{list(values.shape)}" if isinstance(values, np.ndarray) else "npz",
+            got=f"{values.dtype}{list(values.shape)}",
             expected="numbers, one row for each row of the table",
         )
     if len(values) != table.height:

@@ -109,7 +109,7 @@ def _numbers(values: pl.Series, distinct: int) -> Looks:
         return Looks("categorical", f"only {distinct} distinct whole numbers")
     low, high = values.min(), values.max()
     why = f"numbers from {low:g} to {high:g}"
-    if cast(float, low) >= 0 and cast(float, values.skew() or 0.0) > 2:
+    if cast(float, low) >= 0 and (values.skew() or 0.0) > 2:
         return Looks("number", f"{why}, few of them large", {"encoding": "log"})
     return Looks("number", why)
 

@@ -16,11 +16,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, Integer
 
+from turret.data.lookup import TextTable
 from turret.errors import DataError
 
 __all__ = ["Vocabulary", "as_ids", "factorize", "require_present"]
-
-_FEW = 32
 
 
 def as_ids(values: pl.Series, *, what: str) -> pl.Series:
@@ -207,19 +206,11 @@ class Vocabulary:
             DataError: if the column cannot serve as ids.
         """
         text = as_ids(values, what=_named(values))
-        if len(self.ids) == 0:
-            return np.zeros(len(text), dtype=np.int32)
-        if len(text) < len(self.ids) // _FEW and self._sorted:
-            # Few are found sooner by halves than by way of a table of all ids.
-            place = self.ids.search_sorted(text.fill_null("")).clip(upper_bound=len(self.ids) - 1)
-            found = self.ids.gather(place) == text
-            return np.where(found.fill_null(False), place.cast(pl.Int32) + 1, 0).astype(np.int32)
-        positions = text.cast(pl.Enum(self.ids), strict=False).to_physical().cast(pl.Int32)
-        return (positions + 1).fill_null(0).to_numpy().astype(np.int32, copy=False)
+        return self._table.find(text) + np.int32(1)
 
     @cached_property
-    def _sorted(self) -> bool:
-        return self.ids.is_sorted()
+    def _table(self) -> TextTable:
+        return TextTable.of(self.ids)
 
     def ids_at(self, rows: Integer[np.ndarray, " n"]) -> pl.Series:
         """Names the ids of rows: the inverse of `rows`.

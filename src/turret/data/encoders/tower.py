@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Shaped
 
-from turret.data.encoders.base import AnyEncoder
+from turret.data.encoders.base import AnyEncoder, Parts
 from turret.data.encoders.kinds import restored
 from turret.data.encoders.vocabularied import VocabularyEncoder
 from turret.data.vocabulary import Vocabulary
@@ -110,13 +110,16 @@ class TowerEncoder:
                 got=frame.columns,
                 expected=f"columns {', '.join(map(repr, missing))} too",
             )
-        encoders = self.encoders.values()
+
+        def encode(key: str) -> Parts:
+            return self.encoders[key].encode(frame)
+
         if frame.height < _MANY:
-            encoded = [encoder.encode(frame) for encoder in encoders]
+            encoded = map(encode, self.encoders)
         else:
             # Polars and NumPy leave the interpreter to others while they work.
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                encoded = list(pool.map(lambda encoder: encoder.encode(frame), encoders))
+                encoded = list(pool.map(encode, self.encoders))
         return {
             f"{key}/{part}": array
             for key, parts in zip(self.encoders, encoded, strict=True)

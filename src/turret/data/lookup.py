@@ -1,0 +1,75 @@
+"""Finding texts among many: a hash table that is asked for whole columns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32, Int64, UInt64
+
+from turret.data.hashing import mixed, text_hashes
+
+__all__ = ["TextTable"]
+
+
+@dataclass(frozen=True, eq=False)
+class TextTable:
+    """Texts by their hash, each in the first free slot from that of its hash on.
+
+    Attributes:
+        texts: Distinct texts, without nulls.
+        hashes: Of each.
+        slots: For each slot the position of the text in it; -1 for a free one. At least half of
+            them are free.
+    """
+
+    texts: pl.Series
+    hashes: UInt64[np.ndarray, " n"]
+    slots: Int32[np.ndarray, " s"]
+
+    @classmethod
+    def of(cls, texts: pl.Series) -> "TextTable":
+        """The table of some texts, distinct and without nulls.
+
+        Example:
+            >>> TextTable.of(pl.Series(["b", "a"])).find(pl.Series(["a", "c", None])).tolist()
+            [1, -1, -1]
+        """
+        hashes = text_hashes(texts)
+        slots = np.full(1 << (2 * len(texts)).bit_length(), -1, np.int32)
+        place = _first(hashes, len(slots))
+        rest = np.arange(len(texts))
+        while len(rest):
+            free = rest[slots[place[rest]] < 0]
+            # Of several in one slot one stays.
+            slots[place[free]] = free
+            rest = rest[slots[place[rest]] != rest]
+            place[rest] = (place[rest] + 1) & (len(slots) - 1)
+        return cls(texts, hashes, slots)
+
+    def find(self, texts: pl.Series) -> Int32[np.ndarray, " m"]:
+        """Where texts stand among those of the table.
+
+        Args:
+            texts: A column of `m` strings.
+
+        Returns:
+            The position of each; -1 for one that is not there and for a null.
+        """
+        hashes = text_hashes(texts)
+        place = _first(hashes, len(self.slots))
+        found = np.full(len(texts), -1, np.int32)
+        rest = np.flatnonzero(texts.is_not_null().to_numpy())
+        while len(rest):
+            held = self.slots[place[rest]]
+            rest, held = rest[held >= 0], held[held >= 0]
+            same = self.hashes[held] == hashes[rest]
+            asked, known = texts.gather(rest[same]), self.texts.gather(held[same])
+            same[same] = (asked == known).to_numpy()
+            found[rest[same]] = held[same]
+            rest = rest[~same]
+            place[rest] = (place[rest] + 1) & (len(self.slots) - 1)
+        return found
+
+
+def _first(hashes: UInt64[np.ndarray, " n"], slots: int) -> Int64[np.ndarray, " n"]:
+    return (mixed(hashes, seed=0) & np.uint64(slots - 1)).astype(np.int64)
