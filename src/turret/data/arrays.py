@@ -1,7 +1,6 @@
 """Columns of vectors from `.npy` files."""
 
 from collections.abc import Mapping
-from typing import cast
 
 import numpy as np
 import polars as pl
@@ -34,11 +33,10 @@ def _column(path: str, *, name: str, table: pl.DataFrame) -> pl.Series:
     if name in table.columns:
         raise DataError(f"{path} is for a column that the table has", got=name, fix="Rename it.")
     try:
-        loaded: object = np.load(path, allow_pickle=False)
+        # Of an archive of several arrays, .npz, this makes none of numbers.
+        values = np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} cannot be read as an .npy file ({error})") from error
-    # An archive of several arrays, .npz, is none itself.
-    values = cast(np.ndarray, loaded) if isinstance(loaded, np.ndarray) else np.empty(0)
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise DataError(
             f"{path} holds no vectors",
