@@ -1,6 +1,7 @@
 """The command that serves: `serve`."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,6 +43,8 @@ MaxIds = Annotated[int, _option("Ids in one list to exclude, allow or deny, at m
 Timeout = Annotated[float, _option("Until an answer; after that, 504.", "SECONDS")]
 Poll = Annotated[float, _option("Between looks at the folder DIR.", "SECONDS")]
 Drain = Annotated[float, _option("For requests under way when it is stopped.", "SECONDS")]
+ModelName = Annotated[str | None, _option("For TensorFlow Serving's protocol. [BUNDLE's name]")]
+ModelK = Annotated[int, _option("Answers in TensorFlow Serving's protocol.", "K")]
 LogRequests = Annotated[bool, _option("Write a line for each request.", None, "--log-requests")]
 LogFeatures = Annotated[
     bool, _option("Write what was asked, too. It may be personal.", None, "--log-features")
@@ -63,6 +66,8 @@ def serve(
     poll: Poll = 2.0,
     drain: Drain = 30.0,
     allow_custom: AllowCustom = None,
+    model_name: ModelName = None,
+    model_k: ModelK = 10,
     log_requests: LogRequests = False,
     log_features: LogFeatures = False,
 ) -> None:
@@ -90,7 +95,15 @@ def serve(
         allow_custom=tuple(allow_custom or ()),
         poll=poll,
         drain=drain,
+        model_name=model_name or _name_of(target),
+        model_k=model_k,
         log_requests=log_requests or log_features,
         log_features=log_features,
     )
     run(target, settings)
+
+
+def _name_of(target: Path) -> str:
+    """The folder's name, as far as it may stand in an address."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", target.resolve().name)
+    return name.lstrip("0123456789-") or "turret"

@@ -1,9 +1,8 @@
 """The application: which address leads to what."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,12 +11,12 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from turret.serving.answering import Answering
+from turret.serving.describing import Describing
 from turret.serving.endpoint import Endpoint, Handler
-from turret.serving.openapi import document
-from turret.serving.page import page
 from turret.serving.refusals import Refusal
 from turret.serving.replies import Reply, refused, request_id_of
 from turret.serving.service import Service
+from turret.serving.tensorflow_serving import TensorFlowServing, tensorflow_refused
 
 __all__ = ["application"]
 
@@ -31,29 +30,6 @@ def application(service: Service) -> Starlette:
     Returns:
         An ASGI application.
     """
-    answering = Answering(service)
-
-    def route(method: str, path: str, name: str, handler: Handler) -> Route:
-        endpoint = Endpoint(name, handler, service=service)
-        return Route(path, endpoint, methods=[method])
-
-    async def healthz(scope: Scope, body: bytes) -> Reply:
-        return Reply(b'{"status":"alive"}')
-
-    async def readyz(scope: Scope, body: bytes) -> Reply:
-        return Reply(msgspec.json.encode({"status": "ready", "version": service.version.name}))
-
-    async def openapi(scope: Scope, body: bytes) -> Reply:
-        return Reply(msgspec.json.encode(document(service.version.requests)))
-
-    async def readable(scope: Scope, body: bytes) -> Reply:
-        version = service.version
-        html = page(document(version.requests), version=version.name)
-        return Reply(html, media=b"text/html; charset=utf-8")
-
-    async def metrics(scope: Scope, body: bytes) -> Reply:
-        media = b"text/plain; version=0.0.4; charset=utf-8"
-        return Reply(service.counted(), media=media)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -61,20 +37,52 @@ def application(service: Service) -> Starlette:
         yield
         await service.stop()
 
+    answering = Answering(service)
     return Starlette(
         routes=[
-            route("POST", "/v1/recommend", "recommend", _answered(answering.recommend)),
-            route("POST", "/v1/similar", "similar", _answered(answering.similar)),
-            route("POST", "/v1/embed", "embed", _answered(answering.embed)),
-            route("GET", "/healthz", "healthz", healthz),
-            route("GET", "/readyz", "readyz", readyz),
-            route("GET", "/metrics", "metrics", metrics),
-            route("GET", "/openapi.json", "openapi", openapi),
-            route("GET", "/", "page", readable),
+            *_answers(service, answering),
+            *_descriptions(service),
+            *_models(service, answering),
         ],
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
     )
+
+
+def _answers(service: Service, answering: Answering) -> Iterator[Route]:
+    for name in ("recommend", "similar", "embed"):
+        handler = _answered(getattr(answering, name))
+        yield Route(f"/v1/{name}", Endpoint(name, handler, service=service), methods=["POST"])
+
+
+def _descriptions(service: Service) -> Iterator[Route]:
+    describing = Describing(service)
+    for path, name in (
+        ("/healthz", "healthz"),
+        ("/readyz", "readyz"),
+        ("/metrics", "metrics"),
+        ("/openapi.json", "openapi"),
+        ("/", "page"),
+    ):
+        endpoint = Endpoint(name, getattr(describing, name), service=service)
+        yield Route(path, endpoint, methods=["GET"])
+
+
+def _models(service: Service, answering: Answering) -> Iterator[Route]:
+    models = TensorFlowServing(service, answering)
+    for path in ("/v1/models/{name}/versions/{number:int}", "/v1/models/{name}"):
+        for method, ending, name in (
+            ("POST", ":predict", "predict"),
+            ("GET", "/metadata", "metadata"),
+            ("GET", "", "status"),
+        ):
+            endpoint = Endpoint(
+                f"models_{name}",
+                getattr(models, name),
+                service=service,
+                refuse=tensorflow_refused,
+            )
+            yield Route(path + ending, endpoint, methods=[method])
 
 
 def _answered(answer: Callable[[bytes], Awaitable[bytes]]) -> Handler:

@@ -24,10 +24,19 @@ class Endpoint:
         name: what logs and metrics call it.
         handler: answers.
         service: the server's state.
+        refuse: says that a request is not answered.
     """
 
-    def __init__(self, name: str, handler: Handler, *, service: Service) -> None:
+    def __init__(
+        self,
+        name: str,
+        handler: Handler,
+        *,
+        service: Service,
+        refuse: Callable[[Refusal, str], Reply] = refused,
+    ) -> None:
         """Keep the parts."""
+        self._refuse = refuse
         self._name = name
         self._handler = handler
         self._settings = service.settings
@@ -43,17 +52,17 @@ class Endpoint:
             body = await body_of(scope, receive, limit=self._settings.limits.max_body)
             reply = await self._handler(scope, body)
         except Refusal as refusal:
-            reply = refused(refusal, request_id)
+            reply = self._refuse(refusal, request_id)
         except HTTPException as error:
             refusal = Refusal(error.status_code, "not_found", error.detail)
-            reply = refused(refusal, request_id)
+            reply = self._refuse(refusal, request_id)
         except Exception:
             # What went wrong is for the log alone.
             self._log.write(
                 "error", "failed", endpoint=self._name, request=request_id,
                 traceback=traceback.format_exc(),
             )  # fmt: skip
-            reply = refused(Refusal(500, "internal", "The server failed."), request_id)
+            reply = self._refuse(Refusal(500, "internal", "The server failed."), request_id)
         if reply.status != 499:
             await send_reply(send, reply, request_id)
         self._note(scope, reply, body, request_id, time.perf_counter() - start)

@@ -66,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         allow_custom: import paths of the classes of one's own that a bundle may name.
         poll: seconds between looks at a folder of versions.
         drain: seconds that requests under way have to end after a signal to stop.
+        model_name: what clients of TensorFlow Serving's protocol call the model.
+        model_k: answers that they get for each query.
         log_requests: write a line for each request, not only for failures.
         log_features: also write what was asked; it may be personal.
     """
@@ -77,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow_custom: tuple[str, ...] = ()
     poll: float = 2.0
     drain: float = 30.0
+    model_name: str = "turret"
+    model_k: int = 10
     log_requests: bool = False
     log_features: bool = False
 
@@ -84,4 +88,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Refuse impossible values."""
         require(0 <= self.port <= 65535, "port", self.port, "0 to 65535")
         require(0 < self.poll < 3600, "poll", self.poll, "above 0 and below 3600")
+        require(
+            1 <= self.model_k <= self.limits.max_k,
+            "model_k",
+            self.model_k,
+            f"1 to max_k, {self.limits.max_k}",
+        )
+        require(
+            self.model_name.replace("-", "_").isidentifier(),
+            "model_name",
+            self.model_name,
+            "letters, digits, _ and -",
+        )
         require(self.drain >= 0, "drain", self.drain, "at least 0")

@@ -67,6 +67,12 @@ class Version:
         return self.recommender.bundle
 
     @property
+    def columns_read(self) -> tuple[str, ...]:
+        """What a query may give: its id, and the columns that the query tower reads."""
+        names = (self.recommender.query_id, *self.bundle.query_encoder.columns)
+        return tuple(dict.fromkeys(names))
+
+    @property
     def size(self) -> int:
         """How many candidates there are, at least 1."""
         return max(1, self.recommender.num_candidates)
