@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +49,18 @@ class Server:
 
 @contextmanager
 def serving(
-    target: Path, *options: str, log: Path, ready: bool = True, **environment: str
+    target: Path,
+    *options: str,
+    log: Path,
+    ready: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Runs `turret serve` until the block ends."""
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "turret", "serve", str(target), "--port", "0", *options],
             stderr=file,
-            env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"} | dict(environment or {}),
         )
     server = Server(process, "", log)
     try:

@@ -3,11 +3,14 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from turret.cli.arguments import AllowCustom
+
+if TYPE_CHECKING:
+    from turret.serving.settings import Settings
 
 __all__ = ["add_commands", "serve"]
 
@@ -33,6 +36,10 @@ Target = Annotated[
 ]
 Host = Annotated[str, _option("The address to listen on.")]
 Port = Annotated[int, _option("The port; 0 takes a free one.")]
+Writable = Annotated[
+    bool,
+    _option("Take changes, from those with a token of TURRET_WRITE_TOKENS.", None, "--writable"),
+]
 MaxBatch = Annotated[int, _option("Queries answered together, at most.", "N")]
 MaxWaiting = Annotated[int, _option("Queries that may wait; beyond that, 503.", "N")]
 MaxBody = Annotated[int, _option("Size of a request's body, at most.", "BYTES")]
@@ -55,6 +62,7 @@ def serve(
     target: Target,
     host: Host = "127.0.0.1",
     port: Port = 8000,
+    writable: Writable = False,
     max_batch: MaxBatch = 64,
     max_waiting: MaxWaiting = 1024,
     max_body: MaxBody = 1024 * 1024,
@@ -72,35 +80,29 @@ def serve(
     log_features: LogFeatures = False,
 ) -> None:
     """Serve a bundle, or the newest of a folder, over HTTP."""
+    given = locals()
     # One query is too small to divide; processors serve other requests. Before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from turret import compilation
     from turret.serving.server import serve as run
-    from turret.serving.settings import Batching, Limits, Settings
 
     compilation.keep_compiled_programs()
-    limits = Limits(
-        max_body=max_body,
-        max_k=max_k,
-        max_queries=max_queries,
-        max_history=max_history,
-        max_ids=max_ids,
-        timeout=timeout,
+    run(target, _settings(**given))
+
+
+def _settings(target: Path, **given: Any) -> "Settings":
+    """Put the options together."""
+    from turret.serving.settings import Batching, Limits, Settings
+    from turret.serving.tokens import Tokens
+
+    limits = {name: given.pop(name) for name in Limits.__struct_fields__}
+    batching = {name: given.pop(name) for name in Batching.__struct_fields__}
+    given["model_name"] = given["model_name"] or _name_of(target)
+    given["allow_custom"] = tuple(given["allow_custom"] or ())
+    given["log_requests"] = given["log_requests"] or given["log_features"]
+    return Settings(
+        tokens=Tokens.of(), limits=Limits(**limits), batching=Batching(**batching), **given
     )
-    settings = Settings(
-        host=host,
-        port=port,
-        limits=limits,
-        batching=Batching(max_batch=max_batch, max_waiting=max_waiting),
-        allow_custom=tuple(allow_custom or ()),
-        poll=poll,
-        drain=drain,
-        model_name=model_name or _name_of(target),
-        model_k=model_k,
-        log_requests=log_requests or log_features,
-        log_features=log_features,
-    )
-    run(target, settings)
 
 
 def _name_of(target: Path) -> str:

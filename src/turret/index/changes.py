@@ -19,7 +19,16 @@ from jaxtyping import Float32
 
 from turret.errors import CandidateIndexError
 
-__all__ = ["Change", "ChangeLog", "columns_of", "put", "removal", "vectors_of"]
+__all__ = [
+    "Change",
+    "ChangeLog",
+    "columns_of",
+    "forgetting",
+    "put",
+    "removal",
+    "sight",
+    "vectors_of",
+]
 
 _FORMAT = "turret-changes 1"
 _HEAD = struct.Struct("<II")
@@ -29,16 +38,24 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One change, made at once or not at all.
 
     Attributes:
-        op: `put` adds candidates or replaces those of the same ids, `remove` takes them away.
-        ids: whose.
+        op: `put` adds candidates or replaces those of the same ids, `remove` takes them away; a
+            query `saw` candidates, or what is known of it is to be `forget`.
+        ids: of the candidates.
         vectors: for `put`, the vectors one after another, float32, little-endian.
         columns: for `put`, what is known of the candidates, as an Arrow file; empty for nothing.
+        query: for `saw` and `forget`, the id of the query.
     """
 
-    op: Literal["put", "remove"]
-    ids: tuple[str, ...]
+    op: Literal["put", "remove", "saw", "forget"]
+    ids: tuple[str, ...] = ()
     vectors: bytes = b""
     columns: bytes = b""
+    query: str = ""
+
+    @property
+    def of_candidates(self) -> bool:
+        """Whether it changes candidates, not what is known of queries."""
+        return self.op in ("put", "remove")
 
 
 def put(
@@ -74,6 +91,31 @@ def removal(ids: tuple[str, ...]) -> Change:
         The change.
     """
     return Change(op="remove", ids=ids)
+
+
+def sight(query: str, ids: tuple[str, ...]) -> Change:
+    """A change that says what a query saw.
+
+    Args:
+        query: the id of the query.
+        ids: of the candidates, the most recent last.
+
+    Returns:
+        The change.
+    """
+    return Change(op="saw", ids=ids, query=query)
+
+
+def forgetting(query: str) -> Change:
+    """A change that takes away what is known of a query.
+
+    Args:
+        query: its id.
+
+    Returns:
+        The change.
+    """
+    return Change(op="forget", query=query)
 
 
 def columns_of(change: Change) -> pl.DataFrame | None:
@@ -165,14 +207,18 @@ class ChangeLog:
             return []
         return _read(data, path, belongs_to=belongs_to)[0]
 
-    def append(self, change: Change) -> None:
-        """Writes a change and waits until it is on the disk.
+    def append(self, *changes: Change) -> None:
+        """Writes changes and waits until they are on the disk.
 
         Args:
-            change: what to write.
+            *changes: what to write, the oldest first.
         """
-        payload = msgspec.msgpack.encode(change)
-        record = _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+        payloads = [msgspec.msgpack.encode(change) for change in changes]
+        record = b"".join(
+            part
+            for payload in payloads
+            for part in (_HEAD.pack(len(payload), zlib.crc32(payload)), payload)
+        )
         try:
             done = 0
             while done < len(record):

@@ -14,6 +14,7 @@ from turret.errors import BundleError
 from turret.index import registry
 from turret.index.changes import Change, ChangeLog
 from turret.index.live_view import LiveView
+from turret.recommender.memory import Memory
 from turret.storage.files import read_object
 
 __all__ = ["compacted", "identity_of", "log_of", "opened"]
@@ -74,18 +75,20 @@ def opened(
     raise BundleError(f"{place} is replaced again and again while it is read")
 
 
-def compacted(bundle: Bundle, view: LiveView, *, number: int) -> Bundle:
+def compacted(bundle: Bundle, view: LiveView, memory: Memory, *, number: int) -> Bundle:
     """Makes a bundle of another one and the changes to its candidates.
 
     Args:
         bundle: the bundle before.
         view: its candidates as of some change.
+        memory: knows which queries are to be forgotten.
         number: counts the compactions, so that the new bundle has another identity.
 
     Returns:
         A bundle of the candidates that are there. What queries have seen, and how often, stays with
-        the ids.
+        the ids; queries to be forgotten are not there any more.
     """
+    bundle = _without_forgotten(bundle, memory)
     remaining = view.remaining()
     table = remaining.columns
     assert table is not None
@@ -109,4 +112,22 @@ def compacted(bundle: Bundle, view: LiveView, *, number: int) -> Bundle:
         seen_rows=seen[order].astype(np.int32),
         provenance={**bundle.provenance, "compactions": number},
         curve=None,
+    )
+
+
+def _without_forgotten(bundle: Bundle, memory: Memory) -> Bundle:
+    names = bundle.queries[bundle.query_id].to_list()
+    kept = np.array([not memory.forgets(name) for name in names], dtype=bool)
+    if kept.all():
+        return bundle
+    lengths = np.diff(bundle.seen_indptr)
+    indptr = np.zeros(int(kept.sum()) + 1, dtype=np.int64)
+    np.cumsum(lengths[kept], out=indptr[1:])
+    return replace(
+        bundle,
+        queries=bundle.queries.filter(kept),
+        query_vectors=bundle.query_vectors[kept],
+        known_queries=bundle.known_queries[kept],
+        seen_indptr=indptr,
+        seen_rows=bundle.seen_rows[np.repeat(kept, lengths)],
     )

@@ -19,9 +19,10 @@ from turret.bundle.bundle import Bundle
 from turret.bundle.trust import require_trusted
 from turret.data.vocabulary import as_ids
 from turret.errors import CandidateIndexError, DataError
-from turret.index.changes import Change, ChangeLog
+from turret.index.changes import Change, ChangeLog, forgetting, sight
 from turret.index.live import LiveIndex
 from turret.recommender.changes import compacted, identity_of, log_of
+from turret.recommender.memory import Memory
 from turret.recommender.recommender import Recommender
 
 __all__ = ["LiveRecommender"]
@@ -56,12 +57,15 @@ class LiveRecommender:
         self._thread: threading.Thread | None = None
         self._bundle = Bundle.open(self._path, allow_custom=allow_custom)
         require_trusted(self._bundle.config, allow_custom)
-        self._plain = Recommender(self._bundle)
         self._log = self._open_log(self._bundle)
+        self._memory = Memory(self._log.changes)
+        self._plain = Recommender(self._bundle, memory=self._memory)
         self._live = LiveIndex(self._bundle.index, log=self._append)
         for change in self._log.changes:
-            self._live.apply(change, logged=True)
-        self._now = self._plain.seeing(self._live.view())
+            if change.of_candidates:
+                self._live.apply(change, logged=True)
+        self._seen_view = self._live.view()
+        self._now = self._plain.seeing(self._seen_view)
 
     @property
     def now(self) -> Recommender:
@@ -126,18 +130,38 @@ class LiveRecommender:
             self._changed()
         return number
 
+    def saw(self, seen: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Notes what queries have just seen: for `exclude_seen`, and for their histories.
+
+        Args:
+            seen: for each query its id, and the ids of candidates, the most recent last.
+        """
+        self._note([sight(query, tuple(ids)) for query, ids in seen])
+
+    def forget(self, query_id: str) -> None:
+        """Takes away what is known of a query: it is answered like an unknown one from now on.
+
+        A compaction takes it out of the bundle, too, but for the parameters that the training gave
+        to its id; those go with the next training.
+
+        Args:
+            query_id: its id.
+        """
+        self._note([forgetting(query_id)])
+
     def compact(self) -> None:
         """Writes the changes into the bundle, while answers and changes go on."""
         view = self._live.collect()
         try:
             count = self._bundle.provenance.get("compactions", 0)
             number = count + 1 if isinstance(count, int) else 1
-            bundle = compacted(self._bundle, view, number=number)
+            bundle = compacted(self._bundle, view, self._memory, number=number)
             with self._lock:
                 self._live.go_on_with(
                     bundle.index, before=lambda since: self._switch(bundle, since)
                 )
-                self._now = self._plain.seeing(self._live.view())
+                self._seen_view = self._live.view()
+                self._now = self._plain.seeing(self._seen_view)
         except BaseException:
             self._live.forget()
             raise
@@ -177,10 +201,19 @@ class LiveRecommender:
         table = candidates.with_columns(ids.alias(name))
         return ids.to_list(), table, self._bundle.trained.candidate_vectors(table)
 
+    def _note(self, changes: list[Change]) -> None:
+        with self._lock:
+            self._log.append(*changes)
+            for change in changes:
+                self._memory.apply(change)
+            self._changed()
+
     def _changed(self) -> None:
         view = self._live.view()
-        self._now = self._plain.seeing(view)
-        due = self._compact_after is not None and view.change >= self._compact_after
+        if view is not self._seen_view:
+            self._now, self._seen_view = self._plain.seeing(view), view
+        number = view.change + self._memory.number
+        due = self._compact_after is not None and number >= self._compact_after
         if due and (self._thread is None or not self._thread.is_alive()):
             self._thread = threading.Thread(target=self.compact, name="turret-compaction")
             self._thread.start()
@@ -197,12 +230,13 @@ class LiveRecommender:
             fresh.unlink()
         log = self._open_log(bundle)
         try:
-            for change in since:
-                log.append(change)
+            log.append(*self._memory.changes(), *since)
             bundle.save(self._path)
         except BaseException:
             log.close()
             raise
-        self._bundle, self._plain, self._log = bundle, Recommender(bundle), log
+        self._memory.merged()
+        self._bundle, self._log = bundle, log
+        self._plain = Recommender(bundle, memory=self._memory)
         old.close()
         old.path.unlink()

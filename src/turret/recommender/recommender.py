@@ -23,6 +23,7 @@ from turret.index.live import LiveIndex
 from turret.index.live_view import LiveView
 from turret.recommender import catalogue, exclusions
 from turret.recommender.changes import opened
+from turret.recommender.memory import Memory
 from turret.recommender.popularity import Popularity
 from turret.recommender.resolving import Columns, Resolved, Resolver
 from turret.recommender.similarity import Similarity
@@ -55,6 +56,7 @@ class Recommender:
 
     Args:
         bundle: what a training gave, in memory or opened.
+        memory: what became known of queries since.
 
     Example:
         >>> from turret.recipe.features.categorical import Categorical
@@ -74,12 +76,13 @@ class Recommender:
         [['pot', None]]
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Keep the bundle."""
+    def __init__(self, bundle: Bundle, *, memory: Memory | None = None) -> None:
+        """Keep the parts."""
         self._bundle = bundle
+        self._memory = Memory() if memory is None else memory
         self._index: Index = bundle.index
         self._candidates = bundle.index.candidates.with_columns(bundle.candidates)
-        self._resolver = Resolver(bundle)
+        self._resolver = Resolver(bundle, self._memory)
         self._moved: dict[int, int] = {}
 
     @classmethod
@@ -129,8 +132,9 @@ class Recommender:
             return cls(bundle)
         live = LiveIndex(bundle.index)
         for change in changes:
-            live.apply(change)
-        return cls(bundle).seeing(live.view())
+            if change.of_candidates:
+                live.apply(change)
+        return cls(bundle, memory=Memory(changes)).seeing(live.view())
 
     def seeing(self, view: LiveView) -> "Recommender":
         """The same recommender with the candidates as of some change.
@@ -365,6 +369,9 @@ class Recommender:
             return named
         seen = [self._resolver.seen(row) for row in resolved.rows.tolist()]
         seen = exclusions.with_moved(seen, self._moved)
+        if self._memory:
+            since = [self._candidates.rows(self._memory.seen(name)) for name in resolved.names]
+            seen = [np.concatenate(pair) for pair in zip(seen, since, strict=True)]
         if named is None:
             return seen
         return [np.concatenate(pair) for pair in zip(seen, named, strict=True)]

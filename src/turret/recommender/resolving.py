@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Int64
 from turret.bundle.bundle import Bundle
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError, QueryError, nearest
+from turret.recommender.memory import Memory
 
 __all__ = ["Columns", "Resolved", "Resolver", "as_series"]
 
@@ -24,12 +25,14 @@ class Resolved:
     """Queries that can be answered.
 
     Attributes:
+        names: their ids, None where there is none.
         rows: their rows in the bundle's table of queries, `[n]`; behind its last row for an id
             that is not in it, and without an id.
         fallback: whether nothing of the query is known, `[n]`.
         vectors: vectors of the queries that are no fallbacks, `[m, d]`.
     """
 
+    names: Sequence[str | None]
     rows: Int64[np.ndarray, " n"]
     fallback: Bool[np.ndarray, " n"]
     vectors: Float32[np.ndarray, "m d"]
@@ -44,11 +47,12 @@ class Resolver:
 
     Args:
         bundle: whose queries they are.
+        memory: what became known of them since.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Keep the bundle."""
-        self._bundle = bundle
+    def __init__(self, bundle: Bundle, memory: Memory) -> None:
+        """Keep the parts."""
+        self._bundle, self._memory = bundle, memory
         self._size = bundle.queries.height
         self._nothing = np.empty(0, dtype=np.int64)
 
@@ -87,7 +91,11 @@ class Resolver:
         query_id = self._bundle.query_id
         if names == [query_id]:
             # The commonest request, kept free of tables: it takes a few microseconds.
-            return self._by_id(_texts(queries[query_id], name=query_id))
+            ids = _texts(queries[query_id], name=query_id)
+            if self._memory and self._bundle.config.history is not None:
+                if any(map(self._memory.seen, ids)):
+                    return self._by_features({query_id: pl.Series(ids, dtype=pl.String)}, len(ids))
+            return self._by_id(ids)
         self._refuse_unknown(names)
         columns = {
             name: _column(queries[name], name=name, is_id=name == query_id) for name in names
@@ -95,26 +103,40 @@ class Resolver:
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise QueryError("the columns of the queries differ in length", got=lengths)
-        return self._by_features(columns, n=next(iter(lengths.values())))
+        return self._by_features(columns, next(iter(lengths.values())))
 
     def _by_id(self, ids: Sequence[str | None]) -> Resolved:
-        row_of, size = self._row_of, self._size
-        rows = np.array([row_of.get(name, size) for name in ids], dtype=np.int64)
-        fallback = rows == size
+        rows = self._rows(ids)
+        fallback = rows == self._size
         inside = ~fallback
         fallback[inside] = ~self._bundle.known_queries[rows[inside]]
-        return Resolved(rows, fallback, self._bundle.query_vectors[rows[~fallback]])
+        return Resolved(ids, rows, fallback, self._bundle.query_vectors[rows[~fallback]])
 
-    def _by_features(self, columns: dict[str, pl.Series], *, n: int) -> Resolved:
+    def _rows(self, ids: Sequence[str | None]) -> Int64[np.ndarray, " n"]:
+        """The rows of queries; behind the last one for those that are not there."""
+        row_of, size, memory = self._row_of, self._size, self._memory
+        rows = np.array([row_of.get(name, size) for name in ids], dtype=np.int64)
+        if memory:
+            rows[[memory.forgets(name) for name in ids]] = size
+        return rows
+
+    def _by_features(self, columns: dict[str, pl.Series], n: int) -> Resolved:
         bundle = self._bundle
         ids = columns.get(bundle.query_id)
         names = [None] * n if ids is None else ids.to_list()
-        rows = np.array([self._row_of.get(name, self._size) for name in names], dtype=np.int64)
+        rows = self._rows(names)
+        if self._memory and ids is not None:
+            # The tower must not know an id that is forgotten.
+            kept = [None if self._memory.forgets(name) else name for name in names]
+            columns[bundle.query_id] = pl.Series(kept, dtype=pl.String)
+        history = bundle.config.history
         for name in bundle.query_encoder.columns:
             if name in columns:
                 continue
             places = pl.Series(np.where(rows < self._size, rows, -1))
             columns[name] = bundle.queries[name].gather(places.set(places < 0, None))
+            if self._memory and history is not None and name == history.column:
+                columns[name] = self._longer(columns[name], names)
         frame = pl.DataFrame([columns[name].alias(name) for name in bundle.query_encoder.columns])
         try:
             fallback = ~bundle.query_encoder.known(bundle.query_encoder.encode(frame))
@@ -126,7 +148,13 @@ class Resolver:
             vectors = np.empty((0, bundle.config.embedding_dim), dtype=np.float32)
         else:
             vectors = bundle.trained.query_vectors(frame.filter(~fallback))
-        return Resolved(rows, fallback, vectors)
+        return Resolved(names, rows, fallback, vectors)
+
+    def _longer(self, histories: pl.Series, names: Sequence[str | None]) -> pl.Series:
+        """Histories with what queries saw since."""
+        pairs = zip(histories.to_list(), names, strict=True)
+        lists = [[*map(str, before or ()), *self._memory.seen(name)] for before, name in pairs]
+        return pl.Series(histories.name, lists, dtype=pl.List(pl.String))
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:
         known = list(dict.fromkeys((self._bundle.query_id, *self._bundle.query_encoder.columns)))

@@ -18,6 +18,7 @@ from turret.serving.operations import (
     Similar,
 )
 from turret.serving.refusals import Refusal
+from turret.serving.request_types import features_of
 from turret.serving.schema import (
     EmbedAnswer,
     EmbedRequest,
@@ -25,7 +26,6 @@ from turret.serving.schema import (
     RecommendRequest,
     SimilarAnswer,
     SimilarRequest,
-    features_of,
 )
 from turret.serving.service import Service
 from turret.serving.version import Version

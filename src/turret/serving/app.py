@@ -17,6 +17,7 @@ from turret.serving.refusals import Refusal
 from turret.serving.replies import Reply, refused, request_id_of
 from turret.serving.service import Service
 from turret.serving.tensorflow_serving import TensorFlowServing, tensorflow_refused
+from turret.serving.writing import Writing
 
 __all__ = ["application"]
 
@@ -43,6 +44,7 @@ def application(service: Service) -> Starlette:
             *_answers(service, answering),
             *_descriptions(service),
             *_models(service, answering),
+            *_changes(service),
         ],
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
@@ -64,7 +66,8 @@ def _descriptions(service: Service) -> Iterator[Route]:
         ("/openapi.json", "openapi"),
         ("/", "page"),
     ):
-        endpoint = Endpoint(name, getattr(describing, name), service=service)
+        needs = "nothing" if name in ("healthz", "readyz") else "read"
+        endpoint = Endpoint(name, getattr(describing, name), service=service, needs=needs)
         yield Route(path, endpoint, methods=["GET"])
 
 
@@ -83,6 +86,21 @@ def _models(service: Service, answering: Answering) -> Iterator[Route]:
                 refuse=tensorflow_refused,
             )
             yield Route(path + ending, endpoint, methods=[method])
+
+
+def _changes(service: Service) -> Iterator[Route]:
+    live = service.first.live
+    if live is None:
+        return
+    writing = Writing(service, live)
+    for method, path, name in (
+        ("POST", "/v1/candidates", "put"),
+        ("DELETE", "/v1/candidates", "remove"),
+        ("POST", "/v1/events", "events"),
+        ("DELETE", "/v1/queries/{query_id:path}", "forget"),
+    ):
+        endpoint = Endpoint(name, getattr(writing, name), service=service, needs="write")
+        yield Route(path, endpoint, methods=[method])
 
 
 def _answered(answer: Callable[[bytes], Awaitable[bytes]]) -> Handler:

@@ -1,5 +1,7 @@
 """What a server says of itself: health, readiness, metrics, the description of its addresses."""
 
+from typing import Any
+
 import msgspec
 from starlette.types import Scope
 
@@ -38,10 +40,17 @@ class Describing:
 
     async def openapi(self, scope: Scope, body: bytes) -> Reply:
         """Answer `GET /openapi.json`."""
-        return Reply(msgspec.json.encode(document(self._service.version.requests)))
+        return Reply(msgspec.json.encode(self._document()))
 
     async def page(self, scope: Scope, body: bytes) -> Reply:
         """Answer `GET /`."""
-        version = self._service.version
-        html = page(document(version.requests), version=version.name)
+        html = page(self._document(), version=self._service.version.name)
         return Reply(html, media=b"text/html; charset=utf-8")
+
+    def _document(self) -> dict[str, Any]:
+        settings = self._service.settings
+        return document(
+            self._service.version.requests,
+            writable=settings.writable,
+            tokens=bool(settings.tokens.read),
+        )

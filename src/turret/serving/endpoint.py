@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
@@ -24,6 +25,7 @@ class Endpoint:
         name: what logs and metrics call it.
         handler: answers.
         service: the server's state.
+        needs: what a token has to allow.
         refuse: says that a request is not answered.
     """
 
@@ -34,8 +36,10 @@ class Endpoint:
         *,
         service: Service,
         refuse: Callable[[Refusal, str], Reply] = refused,
+        needs: Literal["nothing", "read", "write"] = "read",
     ) -> None:
         """Keep the parts."""
+        self._needs = needs
         self._refuse = refuse
         self._name = name
         self._handler = handler
@@ -49,6 +53,8 @@ class Endpoint:
         request_id = request_id_of(scope)
         body = b""
         try:
+            if self._needs != "nothing":
+                self._settings.tokens.check(scope, writes=self._needs == "write")
             body = await body_of(scope, receive, limit=self._settings.limits.max_body)
             reply = await self._handler(scope, body)
         except Refusal as refusal:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from turret.serving.schema import EmbedAnswer, RecommendAnswer, RequestTypes, SimilarAnswer
+from turret.serving.request_types import RequestTypes
+from turret.serving.schema import EmbedAnswer, RecommendAnswer, SimilarAnswer
 
-__all__ = ["Error", "ErrorDetail", "Status", "document"]
+__all__ = ["Changed", "Error", "ErrorDetail", "Status", "document"]
 
 _SECTION = re.compile(r"^Attributes:\n(?P<lines>(?:[ ]+.*\n?)+)", re.MULTILINE)
 _ENTRY = re.compile(r"^[ ]{4}(?P<name>\w+): (?P<text>.*(?:\n[ ]{8}.*)*)", re.MULTILINE)
@@ -45,6 +46,14 @@ class Status(msgspec.Struct):
     version: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Changed(msgspec.Struct):
+    """How many were changed."""
+
+    candidates: int | msgspec.UnsetType = msgspec.UNSET
+    events: int | msgspec.UnsetType = msgspec.UNSET
+    queries: int | msgspec.UnsetType = msgspec.UNSET
+
+
 class _Address(NamedTuple):
     method: str
     path: str
@@ -52,6 +61,7 @@ class _Address(NamedTuple):
     answer: type[msgspec.Struct] | None
     request: str | None = None
     refused: tuple[int, ...] = ()
+    writes: bool = False
 
 
 _ASKING = (400, 401, 413, 503, 504)
@@ -65,20 +75,33 @@ _ADDRESSES = (
     _Address("get", "/healthz", "Whether the process is alive", Status),
     _Address("get", "/readyz", "Whether it answers", Status, refused=(503,)),
     _Address("get", "/metrics", "What it counts, for Prometheus", None, refused=(401,)),
+    _Address("post", "/v1/candidates", "Add candidates, or replace those of the same ids", Changed,
+             "put", (*_ASKING, 403), writes=True),
+    _Address("delete", "/v1/candidates", "Take candidates away", Changed,
+             "remove", (*_ASKING, 403), writes=True),
+    _Address("post", "/v1/events", "Note what queries have just seen", Changed,
+             "events", (*_ASKING, 403), writes=True),
+    _Address("delete", "/v1/queries/{query_id}", "Forget what is known of a query", Changed,
+             refused=(401, 403, 503), writes=True),
 )  # fmt: skip
 
 
-def document(requests: RequestTypes) -> dict[str, Any]:
+def document(
+    requests: RequestTypes, *, writable: bool = False, tokens: bool = False
+) -> dict[str, Any]:
     """Describe the addresses of a server.
 
     Args:
         requests: the types of the requests to its model.
+        writable: whether it takes changes.
+        tokens: whether a token is needed to ask.
 
     Returns:
         An OpenAPI document.
     """
     kinds: dict[str, type[msgspec.Struct]] = {"Error": Error}
-    for address in _ADDRESSES:
+    addresses = [address for address in _ADDRESSES if writable or not address.writes]
+    for address in addresses:
         if address.answer is not None:
             kinds[address.answer.__name__] = address.answer
         if address.request is not None:
@@ -90,8 +113,11 @@ def document(requests: RequestTypes) -> dict[str, Any]:
     for name, schema in schemas.items():
         _describe(schema, kinds.get(name))
     paths: dict[str, dict[str, Any]] = {}
-    for address in _ADDRESSES:
-        paths.setdefault(address.path, {})[address.method] = _operation(address, requests)
+    for address in addresses:
+        operation = _operation(address, requests)
+        if address.writes or (tokens and 401 in address.refused):
+            operation["security"] = [{"token": []}]
+        paths.setdefault(address.path, {})[address.method] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -116,10 +142,14 @@ def _operation(address: _Address, requests: RequestTypes) -> dict[str, Any]:
     for status in sorted(address.refused):
         responses[str(status)] = {"description": _REFUSED[status], "content": _json("Error")}
     found: dict[str, Any] = {
-        "operationId": f"{address.method}{address.path.replace('/', '_')}",
+        "operationId": re.sub(r"\W+", "_", f"{address.method}{address.path}").strip("_"),
         "summary": address.summary,
         "responses": responses,
     }
+    if "{" in address.path:
+        name = address.path.partition("{")[2].rstrip("}")
+        schema = {"type": "string", "minLength": 1}
+        found["parameters"] = [{"name": name, "in": "path", "required": True, "schema": schema}]
     if address.request is not None:
         kind = getattr(requests, address.request)
         found["requestBody"] = {"required": True, "content": _json(kind.__name__)}

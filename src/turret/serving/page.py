@@ -45,7 +45,7 @@ def page(document: dict[str, Any], *, version: str) -> bytes:
             if answer is not None and "application/json" in answer["content"]:
                 parts.append("<h3>Answer</h3>")
                 parts.append(_table(_named(answer, schemas), schemas))
-    for name in ("Query", "Candidate"):
+    for name in ("Query", "Candidate", "NewCandidate"):
         if name in schemas:
             parts.append(f"<h2>{name}</h2><p>{escape(schemas[name]['description'])}</p>")
             parts.append(_table(schemas[name], schemas))

@@ -36,7 +36,7 @@ class Service:
         self._versions: Versions | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = self._stopping = False
-        if is_bundle(path):
+        if is_bundle(path) or settings.writable:
             self._version = Version.load(path, settings)
         else:
             self._versions = Versions(path, self._load, log=log, failed=self.metrics.reload_failed)
@@ -74,6 +74,8 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.engine.stop)
+        if self._version.live is not None:
+            await asyncio.to_thread(self._version.live.close)
 
     async def _run(self) -> None:
         await asyncio.to_thread(self._version.warm, self.settings.batching.max_batch)

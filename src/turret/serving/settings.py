@@ -2,7 +2,9 @@
 
 import msgspec
 
+from turret.errors import ServingError
 from turret.recipe.checks import require
+from turret.serving.tokens import WRITE, Tokens
 
 __all__ = ["Batching", "Limits", "Settings"]
 
@@ -61,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         host: the address it listens on.
         port: the port; 0 takes a free one.
+        tokens: who may ask and change.
+        writable: take changes, too.
         limits: what one request may ask for.
         batching: how requests are gathered.
         allow_custom: import paths of the classes of one's own that a bundle may name.
@@ -74,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: str = "127.0.0.1"
     port: int = 8000
+    tokens: Tokens = Tokens()
+    writable: bool = False
     limits: Limits = Limits()
     batching: Batching = Batching()
     allow_custom: tuple[str, ...] = ()
@@ -86,6 +92,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
+        if self.writable and not self.tokens.write:
+            raise ServingError(
+                "A server that takes changes needs a token for them",
+                fix=f"Make one with openssl rand -hex 32, and give it in {WRITE}.",
+            )
         require(0 <= self.port <= 65535, "port", self.port, "0 to 65535")
         require(0 < self.poll < 3600, "poll", self.poll, "above 0 and below 3600")
         require(

@@ -9,10 +9,11 @@ import polars as pl
 from turret.bundle.bundle import Bundle
 from turret.padding import padded_size
 from turret.recommender.changes import identity_of
+from turret.recommender.live import LiveRecommender
 from turret.recommender.recommender import Recommender
 from turret.serving.operations import Asked, EmbedCandidates, EmbedQueries, Recommend, Similar
 from turret.serving.refusals import refusal_of
-from turret.serving.schema import RequestTypes
+from turret.serving.request_types import RequestTypes
 from turret.serving.settings import Limits, Settings
 
 __all__ = ["Version"]
@@ -24,21 +25,26 @@ class Version:
     """A model that answers, and the requests that it understands.
 
     Args:
-        recommender: answers.
+        recommender: answers; one that changes is asked as it is at the time.
         limits: of a request.
         number: tells it from the other versions in its folder.
         name: what answers call it; None takes the beginning of the bundle's identity.
     """
 
     def __init__(
-        self, recommender: Recommender, limits: Limits, *, number: int = 1, name: str | None = None
+        self,
+        recommender: Recommender | LiveRecommender,
+        limits: Limits,
+        *,
+        number: int = 1,
+        name: str | None = None,
     ) -> None:
         """Make the types of its requests."""
-        self.recommender = recommender
+        self._recommender = recommender
         self.number = number
-        self.name = identity_of(recommender.bundle)[:12] if name is None else name
-        self.requests = RequestTypes.of(recommender.bundle, limits)
-        self.columns = frozenset(recommender.candidates.columns)
+        self.name = identity_of(self.bundle)[:12] if name is None else name
+        self.requests = RequestTypes.of(self.bundle, limits)
+        self.columns = frozenset(self.bundle.candidates.columns)
         self._decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
 
     @classmethod
@@ -55,11 +61,26 @@ class Version:
 
         Raises:
             BundleError: if it is damaged, or needs a class that is not allowed.
+            CandidateIndexError: if it is to be written, and another process does.
         """
+        if settings.writable:
+            live = LiveRecommender(path, allow_custom=settings.allow_custom)
+            return cls(live, settings.limits)
         recommender = Recommender.load(path, allow_custom=settings.allow_custom)
         if number is None:
             return cls(recommender, settings.limits)
         return cls(recommender, settings.limits, number=number, name=str(number))
+
+    @property
+    def recommender(self) -> Recommender:
+        """What answers now."""
+        given = self._recommender
+        return given.now if isinstance(given, LiveRecommender) else given
+
+    @property
+    def live(self) -> LiveRecommender | None:
+        """What can be changed, if it can."""
+        return self._recommender if isinstance(self._recommender, LiveRecommender) else None
 
     @property
     def bundle(self) -> Bundle:
