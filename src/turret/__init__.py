@@ -54,9 +54,7 @@ if TYPE_CHECKING:
     from turret.evaluation.evaluate import (
         evaluate,
     )
-    from turret.evaluation.report import (
-        Report,
-    )
+    from turret.evaluation.report import Report
     from turret.index.hits import (
         Hits,
     )

@@ -19,7 +19,8 @@ from turret.bundle import bundle as bundle_module
 from turret.bundle.bundle import Bundle, require_free
 from turret.data.dataset import Dataset
 from turret.errors import BundleError, MissingPartError
-from turret.evaluation.report import Figures, Report
+from turret.evaluation.parts import Figures
+from turret.evaluation.report import Report
 from turret.index import registry
 from turret.recommender.recommender import Recommender
 

@@ -43,6 +43,26 @@ def test_changed_data_are_noticed(process: Turret, world: World) -> None:
     assert report["warnings"][-1] == "The data have changed since the training."
 
 
+def test_the_report_is_written_as_json_and_as_a_page(turret: Turret, world: World) -> None:
+    beside = world.bundle.with_name("small.report")
+    # Another judgement may have taken the place of the training's, which the bundle keeps.
+    assert json.loads((beside / "report.json").read_text())["warnings"]
+    trained = json.loads((world.bundle / "report.json").read_text())
+    assert [one["epoch"] for one in trained["epochs"]] == [1, 2]
+    assert trained["data"]["training_interactions"] == 2400
+    assert "<h1>small</h1>" in (beside / "report.html").read_text()
+    assert "report.html" in world.training.err
+    done = turret("evaluate", world.bundle, "--output", world.folder / "judged", "--json")
+    assert done.code == 0, done.err
+    again = json.loads((world.folder / "judged" / "report.json").read_text())
+    assert again == json.loads(done.out)
+    assert again["epochs"] == trained["epochs"]
+    assert [path.name for path in sorted((world.folder / "judged").iterdir())] == [
+        "report.html",
+        "report.json",
+    ]
+
+
 def test_bundles_side_by_side(turret: Turret, world: World) -> None:
     copy = world.folder / "twin"
     shutil.copytree(world.bundle, copy)

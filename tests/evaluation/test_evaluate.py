@@ -19,7 +19,8 @@ from turret.errors import EvaluationError, RecipeError
 from turret.evaluation import loss as loss_of
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.metrics.figures import WHOLE
-from turret.evaluation.report import Report, TrainFigures
+from turret.evaluation.parts import TrainFigures
+from turret.evaluation.report import Report
 from turret.index import registry
 from turret.index.hits import RowHits
 from turret.model.towers import initialize
@@ -65,8 +66,19 @@ def report(world: SyntheticWorld, parts: Split) -> Report:
 def test_a_report_has_the_agreed_shape(report: Report) -> None:
     shown = json.loads(report.to_json())
     assert set(shown) == {
-        *("model", "intervals", "baselines", "differences", "slices", "lists", "train", "loss"),
+        *(
+            "model",
+            "intervals",
+            "baselines",
+            "differences",
+            "slices",
+            "deciles",
+            "lists",
+            "train",
+            "loss",
+        ),
         *("queries", "pairs", "candidates", "warnings", "seconds"),
+        *("epochs", "scores", "neighbours", "data"),
     }
     names = {
         f"{metric}@{k}"

@@ -6,14 +6,8 @@ import msgspec
 import pytest
 
 from turret.errors import EvaluationError
-from turret.evaluation.report import (
-    BaselineFigures,
-    Figures,
-    Intervals,
-    Report,
-    TrainFigures,
-    compare,
-)
+from turret.evaluation.parts import BaselineFigures, Figures, Intervals, TrainFigures
+from turret.evaluation.report import Report, compare
 
 
 def figures(low: float) -> dict[str, float]:

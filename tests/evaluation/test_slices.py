@@ -13,7 +13,8 @@ from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.measure import Views, measure, measure_baseline
 from turret.evaluation.metrics.figures import parse_label
-from turret.evaluation.report import Figures, Report, SliceFigures
+from turret.evaluation.parts import Figures, SliceFigures
+from turret.evaluation.report import Report
 from turret.evaluation.retrieved import measure_index
 from turret.evaluation.slices import BANDS, slices_of
 from turret.evaluation.truth import Truth

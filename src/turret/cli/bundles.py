@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from turret.cli.arguments import AllowCustom, Bundle, Json
-from turret.cli.output import json_value, mapping, say
+from turret.cli.output import json_value, mapping, nearby, say
 
 __all__ = ["add_commands", "compare", "doctor", "evaluate", "verify"]
 
@@ -33,19 +33,29 @@ def evaluate(
             "glob with the recipe's columns.",
         ),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write report.json and report.html there. Default: BUNDLE.report, beside it.",
+        ),
+    ] = None,
     allow_custom: AllowCustom = None,
     as_json: Json = False,
 ) -> None:
     """Judge a bundle on held-back interactions, beside the baselines."""
     from turret import compilation
+    from turret.pipeline.judging import report_folder
     from turret.pipeline.revision import evaluate_bundle
 
     compilation.keep_compiled_programs()
-    report = evaluate_bundle(bundle, files=data, allow_custom=allow_custom or ())
+    folder = output or report_folder(bundle)
+    report = evaluate_bundle(bundle, files=data, allow_custom=allow_custom or (), output=folder)
     if as_json:
         json_value(report.to_dict())
     else:
         typer.echo(report.to_table())
+        say(f"Report: {nearby(folder / 'report.html')}")
 
 
 def compare(

@@ -45,7 +45,7 @@ def train_with_progress(
     start: Path | None = None,
     tensorboard: Path | None = None,
 ) -> "Outcome":
-    """Train a recipe, showing how far it is.
+    """Train a recipe, showing how far it is, and write its report beside the bundle.
 
     Args:
         recipe: what to do.
@@ -59,7 +59,7 @@ def train_with_progress(
         What the training gave.
     """
     from turret import compilation
-    from turret.pipeline import training
+    from turret.pipeline import judging, training
     from turret.train.json_lines import JsonLines
     from turret.train.outline import Outline
     from turret.train.progress import ProgressBar
@@ -74,9 +74,12 @@ def train_with_progress(
         hooks.append(stack.enter_context(JsonLines(metrics_path(output))))
         if tensorboard is not None:
             hooks.append(stack.enter_context(TensorBoard(tensorboard)))
-        return training.train(
+        outcome = training.train(
             recipe, output=output, dataset=dataset, hooks=hooks, resume=resume, start=start
         )
+    folder = judging.report_folder(outcome.bundle)
+    judging.write_report(outcome.report, folder, title=outcome.bundle.name, recipe=outcome.recipe)
+    return outcome
 
 
 def progress_of(total: int, what: str) -> tuple[Callable[[int], None], Callable[[], None]]:

@@ -98,6 +98,8 @@ def train(
 
 
 def _tell(outcome: "Outcome", *, as_json: bool) -> None:
+    from turret.pipeline.judging import report_folder
+
     for note in (*outcome.split.train.notes, *outcome.split.notes):
         say(f"Note: {note}")
     if as_json:
@@ -105,6 +107,7 @@ def _tell(outcome: "Outcome", *, as_json: bool) -> None:
         return
     typer.echo(outcome.report.to_table())
     say(f"Bundle: {nearby(outcome.bundle)}")
+    say(f"Report: {nearby(report_folder(outcome.bundle) / 'report.html')}")
     say(f"Steps and epochs: {nearby(metrics_path(outcome.bundle))}")
 
 

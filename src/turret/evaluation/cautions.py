@@ -1,16 +1,19 @@
 """What a reader of a report should be told in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from turret.data.dataset import Dataset
-from turret.evaluation.metrics.figures import TOP_K_ACCURACY, parse_label
-from turret.evaluation.report import BaselineFigures, Figures
+from turret.evaluation.metrics.figures import TOP_K_ACCURACY, label, parse_label
+from turret.evaluation.parts import BaselineFigures, Differences, EpochFigures, Figures
 
-__all__ = ["about_data", "about_fallbacks", "about_figures"]
+__all__ = ["about_data", "about_fallbacks", "about_figures", "about_learning"]
 
 _FEW_QUERIES = 100
+_FEW_EARLIER = 0.01
+"""Up to this share of the test pairs may be earlier, as by clocks that differ."""
+_SATURATED = 0.95
 
 
 def about_data(train: Dataset, test: Dataset, *, shared: int) -> list[str]:
@@ -23,7 +26,8 @@ def about_data(train: Dataset, test: Dataset, *, shared: int) -> list[str]:
 
     Returns:
         A sentence on each of these, where it holds: fewer than 100 queries are tested; test pairs
-        occur in training too; test queries or test candidates do not occur in training.
+        occur in training too; test queries or test candidates do not occur in training; training
+        has interactions of a query that are later than what is tested of it.
     """
     learnt, asked = train.interactions, test.interactions
     found: list[str] = []
@@ -49,7 +53,23 @@ def about_data(train: Dataset, test: Dataset, *, shared: int) -> list[str]:
         found.append(
             f"{new:,} of {len(asked):,} test pairs have a candidate without training interaction."
         )
-    return found
+    return found + _about_time(train, test)
+
+
+def _about_time(train: Dataset, test: Dataset) -> list[str]:
+    """Says how many test pairs are earlier than something the model learnt of their query."""
+    learnt, asked = train.interactions, test.interactions
+    if learnt.timestamp is None or asked.timestamp is None:
+        return []
+    last = np.full(test.num_queries, -np.inf)
+    np.fmax.at(last, learnt.query_row, learnt.timestamp)
+    earlier = int((asked.timestamp < last[asked.query_row]).sum())
+    if earlier <= _FEW_EARLIER * len(asked):
+        return []
+    return [
+        f"{earlier:,} of {len(asked):,} test pairs are earlier than a training interaction of "
+        "their query: the model has seen its future, which flatters it."
+    ]
 
 
 def about_fallbacks(fallbacks: int, *, queries: int) -> list[str]:
@@ -70,16 +90,58 @@ def about_fallbacks(fallbacks: int, *, queries: int) -> list[str]:
     ]
 
 
-def about_figures(model: Figures, baselines: Mapping[str, BaselineFigures]) -> list[str]:
+def about_learning(epochs: Sequence[EpochFigures], *, metric: str | None, asked: int) -> list[str]:
+    """Says what makes the choice of the best epoch doubtful.
+
+    Args:
+        epochs: how the training went.
+        metric: what the best epoch was chosen by; None where none was chosen.
+        asked: how many epochs were asked for.
+
+    Returns:
+        A sentence where the metric came so near to 1 that it cannot tell models apart, and one
+        where it was best in the last of all epochs.
+    """
+    measured = {
+        one.epoch: one.validation[metric]
+        for one in epochs
+        if metric is not None and one.validation is not None and metric in one.validation
+    }
+    if not measured:
+        return []
+    best = max(measured, key=lambda epoch: measured[epoch])
+    found: list[str] = []
+    if measured[best] >= _SATURATED:
+        found.append(
+            f"The validation is saturated: {metric} reached {measured[best]:.3f}, too near to 1 to "
+            "tell models apart. Measure by a shorter list."
+        )
+    if best == asked:
+        found.append(
+            f"The validation's {metric} was best in epoch {asked:,}, the last: more may be better."
+        )
+    return found
+
+
+def about_figures(
+    model: Figures,
+    baselines: Mapping[str, BaselineFigures],
+    differences: Mapping[str, Differences],
+    *,
+    k: int,
+) -> list[str]:
     """Compares a model with its baselines.
 
     Args:
         model: its figures.
         baselines: the figures of each baseline by name.
+        differences: by how much the model is above each, likewise; empty where not computed.
+        k: the list length at which the NDCG is looked at.
 
     Returns:
         For each baseline and view one sentence on where the model's top-k accuracy is not above
-        the baseline's, and one if the test has no truth at all.
+        the baseline's, one where its NDCG is below it by more than chance, and one if the test has
+        no truth at all.
     """
     found: list[str] = []
     views = (
@@ -102,5 +164,13 @@ def about_figures(model: Figures, baselines: Mapping[str, BaselineFigures]) -> l
                 found.append(
                     f"With seen candidates {seen} the model does not beat {name} "
                     f"in {TOP_K_ACCURACY} at k = {ks}."
+                )
+            test = differences.get(name)
+            ndcg = None if test is None else getattr(test, view).get(label("ndcg", k))
+            if ndcg is not None and ndcg.high < 0:
+                found.append(
+                    f"With seen candidates {seen} the model is below {name} in {label('ndcg', k)} "
+                    f"by {-ndcg.difference:.4f} (95% interval {-ndcg.high:.4f} to "
+                    f"{-ndcg.low:.4f}, p = {ndcg.p:.2g})."
                 )
     return found

@@ -5,8 +5,8 @@ from typing import cast
 import msgspec
 
 from turret.evaluation.metrics.figures import TOP_K_ACCURACY
+from turret.evaluation.parts import Differences, Figures
 from turret.evaluation.plain import none_for_nan
-from turret.evaluation.report import Differences, Figures
 from turret.evaluation.table import Breakdown, Column, draw, rows_of
 
 __all__ = ["Comparison"]

@@ -19,19 +19,19 @@ from turret.evaluation.loss import test_loss
 from turret.evaluation.measure import Model, View, Views, measure, measure_baseline
 from turret.evaluation.metrics.rank_table import check_ks, headline
 from turret.evaluation.paired import Difference, differences
-from turret.evaluation.ranking import Ties
-from turret.evaluation.report import (
+from turret.evaluation.parts import (
     BaselineFigures,
     Differences,
     Figures,
     Intervals,
-    Report,
     SliceFigures,
     TrainFigures,
 )
+from turret.evaluation.ranking import Ties
+from turret.evaluation.report import Report
 from turret.evaluation.retrieved import Searchable, measure_index
 from turret.evaluation.shown import list_report
-from turret.evaluation.slices import slices_of
+from turret.evaluation.slices import Slice, popularity_deciles, slices_of
 from turret.evaluation.truth import Truth
 from turret.model.trained import TrainedModel
 from turret.recipe.baselines import Baseline, resolve_baselines
@@ -119,21 +119,17 @@ def evaluate(
     _check(train, test, index=index, score_based=score_based)
     lengths, ties = check_ks(ks), "truth" if score_based else "row"
     index = None if score_based else index
-    start = time.perf_counter()
-    if index is None:
-        own = measure(model, test, train=train, ks=lengths, ties=ties)
-    else:
-        own = measure_index(model, index, test=test, train=train, ks=lengths)
-    seconds = time.perf_counter() - start
+    own, seconds = _own(model, index, train, test, ks=lengths, ties=ties)
     rivals, left_out = _rivals(resolve_baselines(baselines), train, test, ks=lengths, ties=ties)
     fitted = {name: rival.fitted for name, rival in rivals.items()}
-    k = headline(lengths)
+    k, found = headline(lengths), _differences(own, rivals, resamples=bootstrap, seed=seed)
     return Report(
         model=_figures(own),
         intervals=_intervals(own, resamples=bootstrap, seed=seed),
         baselines={name: rival.figures for name, rival in rivals.items()},
-        differences=_differences(own, rivals, resamples=bootstrap, seed=seed),
-        slices=_slices(own, rivals, train, k=k) if slices else (),
+        differences=found,
+        slices=_sliced(own, rivals, slices_of(own.truth, train), k=k) if slices else (),
+        deciles=_sliced(own, rivals, popularity_deciles(own.truth, train), k=k) if slices else (),
         lists=list_report(model, fitted, (train, test), k=k, index=index, seed=seed)
         if lists
         else None,
@@ -142,7 +138,7 @@ def evaluate(
         queries=own.seen_included.queries,
         pairs=own.seen_included.pairs,
         candidates=test.num_candidates,
-        warnings=(*_warnings(own, rivals, train, test), *left_out),
+        warnings=(*_warnings(own, rivals, found, (train, test), k=k), *left_out),
         seconds=seconds,
     )
 
@@ -172,6 +168,24 @@ def _figures(found: Views) -> Figures:
     )
 
 
+def _own(
+    model: Model,
+    index: Searchable | None,
+    train: Dataset,
+    test: Dataset,
+    *,
+    ks: Sequence[int],
+    ties: Ties,
+) -> tuple[Views, float]:
+    """What was measured of the model, and the seconds that took."""
+    start = time.perf_counter()
+    if index is None:
+        own = measure(model, test, train=train, ks=ks, ties=ties)
+    else:
+        own = measure_index(model, index, test=test, train=train, ks=ks)
+    return own, time.perf_counter() - start
+
+
 def _rivals(
     baselines: Sequence[Baseline], train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
 ) -> tuple[dict[str, _Rival], list[str]]:
@@ -193,23 +207,30 @@ def _baseline(
     return _Rival(fitted, views, seconds)
 
 
-def _warnings(own: Views, rivals: Mapping[str, _Rival], train: Dataset, test: Dataset) -> list[str]:
+def _warnings(
+    own: Views,
+    rivals: Mapping[str, _Rival],
+    found: Mapping[str, Differences],
+    parts: tuple[Dataset, Dataset],
+    *,
+    k: int,
+) -> list[str]:
     """What a reader should be told in words, but for baselines that were left out."""
     theirs = {name: rival.figures for name, rival in rivals.items()}
     shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs
     return [
-        *about_data(train, test, shared=shared),
+        *about_data(*parts, shared=shared),
         *about_fallbacks(own.fallbacks, queries=own.seen_included.queries),
-        *about_figures(_figures(own), theirs),
+        *about_figures(_figures(own), theirs, found, k=k),
     ]
 
 
-def _slices(
-    own: Views, rivals: Mapping[str, _Rival], train: Dataset, *, k: int
+def _sliced(
+    own: Views, rivals: Mapping[str, _Rival], slices: Sequence[Slice], *, k: int
 ) -> tuple[SliceFigures, ...]:
     """The figures of the model and of the baselines in each slice, at one list length."""
     found: list[SliceFigures] = []
-    for one in slices_of(own.truth, train):
+    for one in slices:
         inside = own.among(one.pairs, ks=(k,))
         theirs = {name: rival.views.among(one.pairs, ks=(k,)) for name, rival in rivals.items()}
         figures = SliceFigures(

@@ -2,126 +2,28 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import cast
 
 import msgspec
 
 from turret.errors import EvaluationError
 from turret.evaluation.metrics.figures import parse_label
-from turret.evaluation.paired import Difference
+from turret.evaluation.parts import (
+    BaselineFigures,
+    Differences,
+    EpochFigures,
+    Figures,
+    Intervals,
+    ListFigures,
+    Neighbourhood,
+    ScoreFigures,
+    SliceFigures,
+    TrainFigures,
+)
 from turret.evaluation.plain import nan_for_none, none_for_nan
 from turret.evaluation.table import Breakdown, Column, draw
 
-__all__ = [
-    "BaselineFigures",
-    "Differences",
-    "Figures",
-    "Intervals",
-    "ListFigures",
-    "Report",
-    "SliceFigures",
-    "TrainFigures",
-    "compare",
-]
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures by name, such as `"ndcg@20"`, in both views; NaN where undefined.
-
-    Args:
-        seen_included: every candidate is ranked.
-        seen_excluded: the query's training candidates are taken off the ranking and the truth.
-    """
-
-    seen_included: dict[str, float]
-    seen_excluded: dict[str, float]
-
-
-class BaselineFigures(Figures, frozen=True, kw_only=True):
-    """The figures of a baseline.
-
-    Args:
-        seconds: how long its fit took.
-    """
-
-    seconds: float
-
-
-class TrainFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures on the pairs that were trained on: far above the others means over-fitting.
-
-    Args:
-        seen_included: figures by name. (Without the seen candidates nothing would be left.)
-        queries: how many queries were taken, all or a sample.
-        pairs: how many pairs these have.
-    """
-
-    seen_included: dict[str, float]
-    queries: int
-    pairs: int
-
-
-class Intervals(msgspec.Struct, frozen=True, kw_only=True):
-    """The lower and the upper end of the interval of each figure.
-
-    Args:
-        seen_included: intervals by the name of the figure.
-        seen_excluded: likewise.
-    """
-
-    seen_included: dict[str, tuple[float, float]]
-    seen_excluded: dict[str, tuple[float, float]]
-
-
-class Differences(msgspec.Struct, frozen=True, kw_only=True):
-    """By how much each figure of the model is above that of another, on the same queries.
-
-    Args:
-        seen_included: differences by the name of the figure.
-        seen_excluded: likewise.
-    """
-
-    seen_included: dict[str, Difference]
-    seen_excluded: dict[str, Difference]
-
-
-class SliceFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures on the test pairs whose candidates, or queries, training met about as often.
-
-    Args:
-        of: what was counted, "candidates" or "queries".
-        least: how many training pairs these have at least, each pair once; 0 means new ones.
-        most: at most; None has no limit.
-        queries: how many queries have such a test pair.
-        pairs: how many test pairs these are.
-        model: the model's figures at one list length, ranked among all candidates; the truth of a
-            query is its pairs of the slice.
-        baselines: likewise the figures of each baseline by its name.
-    """
-
-    of: Literal["candidates", "queries"]
-    least: int
-    most: int | None
-    queries: int
-    pairs: int
-    model: Figures
-    baselines: dict[str, Figures] = {}
-
-
-class ListFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of the lists that queries are shown, whatever is true.
-
-    Args:
-        k: the length of the lists.
-        queries: how many test queries were taken, all or a sample.
-        model: by name, such as `"coverage@20"`, those of the model's lists.
-        baselines: those of each baseline by its name; diversity is by the model's vectors, too.
-    """
-
-    k: int
-    queries: int
-    model: Figures
-    baselines: dict[str, Figures] = {}
+__all__ = ["Report", "band", "compare"]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +37,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             intervals and p-values, by the baseline's name; none when not computed.
         slices: figures by how often training met the candidate, and the query; none when not
             computed.
+        deciles: the recall by the popularity of the candidate: ten groups of as many candidates,
+            the least popular first; none when not computed.
         lists: the figures of the lists that are shown; None when not computed.
         train: the model's figures on training pairs; None when not computed.
         loss: `"test"`, the mean over the test pairs, and `"last_batch"`, the sum over the last
@@ -143,6 +47,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         pairs: how many test pairs.
         candidates: how many candidates are ranked.
         warnings: sentences on what to be careful about.
+        epochs: how the training went; none when not known.
+        scores: how the model scores test pairs; None when not computed.
+        neighbours: the neighbourhoods of the most popular candidates; none when not computed.
+        data: a summary of the data; None when not known.
         seconds: how long the model's own figures on the test pairs took, from raw columns on.
 
     Example:
@@ -159,6 +67,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, BaselineFigures] = {}
     differences: dict[str, Differences] = {}
     slices: tuple[SliceFigures, ...] = ()
+    deciles: tuple[SliceFigures, ...] = ()
     lists: ListFigures | None = None
     train: TrainFigures | None = None
     loss: dict[str, float] | None = None
@@ -166,6 +75,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     pairs: int
     candidates: int
     warnings: tuple[str, ...] = ()
+    epochs: tuple[EpochFigures, ...] = ()
+    scores: ScoreFigures | None = None
+    neighbours: tuple[Neighbourhood, ...] = ()
+    data: dict[str, object] | None = None
     seconds: float
 
     def to_dict(self) -> dict[str, object]:
@@ -275,7 +188,7 @@ def _breakdowns(slices: Sequence[SliceFigures]) -> list[Breakdown]:
     rows: list[tuple[str, int | None, list[float]]] = []
     for one in slices:
         systems = (one.model, *one.baselines.values())
-        rows.append((_band(one), one.pairs, [getattr(each, view)[recall] for each in systems]))
+        rows.append((band(one), one.pairs, [getattr(each, view)[recall] for each in systems]))
     title = f"{recall}, {view.replace('_', ' ')}, by training pairs"
     return [Breakdown(title, ("model", *slices[0].baselines), rows)]
 
@@ -293,7 +206,14 @@ def _lists(lists: ListFigures | None) -> list[Breakdown]:
     return [Breakdown(title, ("model", *lists.baselines), rows, best=False)]
 
 
-def _band(one: SliceFigures) -> str:
+def band(one: SliceFigures) -> str:
+    """What a slice is called.
+
+    Example:
+        >>> none = Figures(seen_included={}, seen_excluded={})
+        >>> band(SliceFigures(of="queries", least=5, most=19, queries=1, pairs=1, model=none))
+        'queries of 5 to 19'
+    """
     if one.most == 0:
         return f"new {one.of}"
     return f"{one.of} of {one.least}" + (" and more" if one.most is None else f" to {one.most}")
@@ -327,9 +247,10 @@ def _restored(value: object) -> object:
     for name in ("model", "intervals", "train", "loss", "baselines", "differences"):
         if name in fixed:
             fixed[name] = nan_for_none(fixed[name])
-    if isinstance(fixed.get("slices"), list):
-        # Of a slice `most` may be none.
-        fixed["slices"] = [_restored(one) for one in cast("list[object]", fixed["slices"])]
+    for name in ("slices", "deciles"):
+        if isinstance(fixed.get(name), list):
+            # Of a slice `most` may be none.
+            fixed[name] = [_restored(one) for one in cast("list[object]", fixed[name])]
     if "lists" in fixed:
         fixed["lists"] = _restored(fixed["lists"])
     return fixed

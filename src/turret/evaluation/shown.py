@@ -8,7 +8,7 @@ from turret.data.dataset import Dataset
 from turret.evaluation.baselines.base import Baseline, BaselineScores
 from turret.evaluation.lists import Lists, list_figures, top_lists
 from turret.evaluation.measure import Model, model_scores
-from turret.evaluation.report import Figures, ListFigures
+from turret.evaluation.parts import Figures, ListFigures
 from turret.evaluation.retrieved import Searchable, index_lists
 from turret.evaluation.truth import Truth
 

@@ -1,6 +1,6 @@
 """Slices of a truth: by how often training met the candidate, and the query, of a pair."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int64
 from turret.data.dataset import Dataset
 from turret.evaluation.truth import Truth
 
-__all__ = ["BANDS", "Slice", "slices_of"]
+__all__ = ["BANDS", "Slice", "popularity_deciles", "slices_of"]
 
 BANDS: tuple[tuple[int, int | None], ...] = ((0, 0), (1, 4), (5, 19), (20, 99), (100, None))
 """The least and the most training pairs of each slice: new, rare, and three more."""
@@ -69,3 +69,37 @@ def slices_of(truth: Truth, train: Dataset) -> tuple[Slice, ...]:
             if pairs.any():
                 found.append(Slice(of, least, most, pairs))
     return tuple(found)
+
+
+def popularity_deciles(truth: Truth, train: Dataset) -> tuple[Slice, ...]:
+    """Divides a truth by the popularity of its candidates, into ten groups of as many candidates.
+
+    Args:
+        truth: the pairs.
+        train: the training part, over the same tables: a candidate is as popular as it has pairs.
+
+    Returns:
+        The groups, that of the least popular candidates first; equally popular ones are in the
+        order of their rows. There are fewer than ten where there are fewer candidates, and some may
+        have no pair.
+
+    Example:
+        >>> from turret.data.dataset import Interactions
+        >>> events = {"user": ["a", "b", "b"], "item": ["x", "x", "y"]}
+        >>> train = Dataset.from_frames(events, query_id="user", candidate_id="item")
+        >>> rows = np.array([0, 0], np.int32)
+        >>> truth = Truth.of(Interactions(rows, np.array([0, 1], np.int32)), num_candidates=2)
+        >>> [(one.least, one.most, one.pairs.tolist()) for one in popularity_deciles(truth, train)]
+        [(1, 1, [False, True]), (2, 2, [True, False])]
+    """
+    met = np.bincount(train.pairs_by_query()[1], minlength=train.num_candidates)
+    order = np.argsort(met, kind="stable")
+    group = np.empty(len(met), dtype=np.int64)
+    found: list[Slice] = []
+    for number, rows in enumerate(np.array_split(order, min(10, len(order)) or 1)):
+        group[rows] = number
+        if len(rows):
+            least, most = int(met[rows[0]]), int(met[rows[-1]])
+            found.append(Slice("candidates", least, most, np.zeros(0, dtype=np.bool_)))
+    of_pair = group[truth.candidate_row]
+    return tuple(replace(one, pairs=of_pair == number) for number, one in enumerate(found))

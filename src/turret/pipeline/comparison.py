@@ -18,7 +18,7 @@ from turret.evaluation.comparison import Comparison
 from turret.evaluation.measure import View, Views, measure
 from turret.evaluation.metrics.figures import Sums
 from turret.evaluation.paired import Difference, differences
-from turret.evaluation.report import Differences, Figures
+from turret.evaluation.parts import Differences, Figures
 from turret.evaluation.retrieved import measure_index
 from turret.model.trained import TrainedModel
 from turret.recipe.recipe import Recipe

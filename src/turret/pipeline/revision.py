@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -14,12 +15,13 @@ from turret.data import sources
 from turret.data.dataset import Dataset, Interactions
 from turret.data.splits import split
 from turret.errors import BundleError, DataError
+from turret.evaluation.parts import EpochFigures
 from turret.evaluation.report import Report
 from turret.index import registry
 from turret.index.base import Index
 from turret.index.tuning import Curve, tune
 from turret.model.trained import TrainedModel
-from turret.pipeline.judging import judge
+from turret.pipeline.judging import judge, write_report
 from turret.recipe.recipe import Index as IndexConfig
 from turret.recipe.recipe import Recipe
 
@@ -33,6 +35,7 @@ def evaluate_bundle(
     *,
     files: str | Sequence[str] | None = None,
     allow_custom: Collection[str] = (),
+    output: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Judge a bundle again, as it would answer: with its own index.
 
@@ -41,6 +44,7 @@ def evaluate_bundle(
         files: judge by the interactions in these, which have the columns that the recipe names;
             None loads the recipe's data and judges by their test part.
         allow_custom: see `Bundle.open`.
+        output: a folder to write `report.json` and `report.html` to; None: neither.
 
     Returns:
         The report. It warns when the data are no longer those of the training, and of test pairs
@@ -61,16 +65,20 @@ def evaluate_bundle(
     assert isinstance(trained, TrainedModel)
     if files is None:
         parts = split(sources.load(recipe.data), recipe.split)
-        train, test = parts.train, parts.test
-        same = train.fingerprint() == bundle.provenance.get("data_fingerprint")
+        same = parts.train.fingerprint() == bundle.provenance.get("data_fingerprint")
         warning = None if same else "The data have changed since the training."
     else:
         train, test, warning = _given(bundle, recipe, files)
+        parts = (train, test)
     asked = 10_000 if files is None else 0
-    report = judge(trained, (train, test), recipe, index=bundle.index, train_queries=asked)
-    if warning is None:
-        return report
-    return msgspec.structs.replace(report, warnings=(*report.warnings, warning))
+    stored = {} if bundle.report is None else bundle.report
+    epochs = msgspec.convert(stored.get("epochs", []), tuple[EpochFigures, ...])
+    report = judge(trained, parts, recipe, index=bundle.index, train_queries=asked, epochs=epochs)
+    if warning is not None:
+        report = msgspec.structs.replace(report, warnings=(*report.warnings, warning))
+    if output is not None:
+        write_report(report, output, title=Path(directory).resolve().name, recipe=recipe)
+    return report
 
 
 def rebuild_index(directory: str | os.PathLike[str], *, kind: str) -> Index:

@@ -17,7 +17,7 @@ from turret.evaluation.report import Report
 from turret.index import registry
 from turret.model.bodies.custom_class import custom_class
 from turret.model.trained import TrainedModel
-from turret.pipeline.judging import judge
+from turret.pipeline.judging import epochs_of, judge
 from turret.pipeline.validation import validation_of
 from turret.recipe.recipe import Recipe
 from turret.storage import sealed
@@ -101,7 +101,8 @@ def train(
     vectors = result.trained.candidate_vectors(parts.train.candidates)
     index = registry.build(recipe.index.kind, ids=parts.train.candidate_ids, vectors=vectors)
     clock.lap("index")
-    report = judge(result.trained, parts, recipe, index=index)
+    epochs = epochs_of(result.history)
+    report = judge(result.trained, parts, recipe, index=index, epochs=epochs)
     clock.lap("evaluate")
     bundle.write(
         path,
