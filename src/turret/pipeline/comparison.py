@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -83,10 +84,10 @@ def compare_bundles(
     names = _names([Path(one) for one in directories])
     opened = [_open(one, allow_custom=allow_custom) for one in directories]
     ks = opened[0][1].evaluation.ks
-    loaded: dict[object, Split] = {}
+    loaded: dict[bytes, Split] = {}
     tested: list[_Tested] = []
     for name, (bundle, recipe) in zip(names, opened, strict=True):
-        key = (recipe.data, recipe.split)
+        key = msgspec.json.encode((recipe.data, recipe.split))
         if key not in loaded:
             loaded[key] = split(sources.load(recipe.data), recipe.split)
         tested.append(_test(name, bundle, loaded[key], ks=ks))
