@@ -86,3 +86,20 @@ def test_a_measurement_drops_nothing() -> None:
 def test_impossible_shares(share: float) -> None:
     with pytest.raises(RecipeError, match="feature 'user': dropout"):
         Categorical("user", dropout=share)
+
+
+def test_all_rows_of_the_unseen_are_trained() -> None:
+    data = dataset()
+    users = Tower([Categorical("user", dropout=0.5, oov_buckets=3)])
+    config = TwoTower(query=users, candidate=Tower([Categorical("film")]))
+    made = Batches(data, *fit_encoders(config, data), batch_size=64, seed=3, dropout=True)
+    known = made.query_encoder.vocabularies["query/user"].num_rows
+    drawn = np.concatenate(
+        [rows_of(made(step), "query", "user/rows", "query/user") for step in range(40)]
+    )
+    counts = np.bincount(drawn, minlength=known + 2)
+    unseen = counts[[0, known, known + 1]]
+    # Row 0 pads, too.
+    assert unseen[1:].min() > 0.1 * counts.sum()
+    assert abs(unseen[1] - unseen[2]) < 0.2 * unseen[1]
+    assert unseen[0] >= 0.8 * unseen[1]

@@ -7,14 +7,16 @@ import pytest
 from turret.data.dataset import Dataset
 from turret.errors import ModelError
 from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.history import History
 from turret.recipe.features.number import Number
 from turret.recipe.features.text import Text
 from turret.recipe.loss import Softmax
 from turret.recipe.stopping import WarmStart
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
+from turret.train.snapshot import Snapshot
 from turret.train.trainer import FitResult, fit, prepare
-from turret.train.warm import Earlier
+from turret.train.warm import Earlier, optimizer_arrays
 
 SETTINGS = Train(epochs=1, batch_size=256, learning_rate=0.05)
 
@@ -52,11 +54,16 @@ def yesterday() -> FitResult:
 
 def test_rows_that_stand_for_no_id_go_on_too(yesterday: FitResult) -> None:
     """Buckets of the unseen, hashes, ranges and n-grams: each row is where it was."""
-    start = Earlier(yesterday.trained)
+    start = Earlier(yesterday.trained, optimizer_arrays(yesterday.state))
     _, state = prepare(days(30, 90), model(), loss=Softmax(), train=SETTINGS, start=start)
     before, now = yesterday.trained.parameters.tables, state.parameters.tables
+    slots, went_on = (Snapshot.of(one.slots).arrays for one in (yesterday.state, state))
     for table in ("query/city", "query/group", "candidate/title"):
         np.testing.assert_array_equal(now[table], before[table])
+        own = [name for name in slots if name.startswith(f"{table}/")]
+        assert len(own) == 3  # Adam's two moments and its count
+        for name in own:
+            np.testing.assert_array_equal(went_on[name], slots[name])
     old, new = (np.asarray(tables["query/user"]) for tables in (before, now))
     assert len(new) > len(old)
     np.testing.assert_array_equal(new[-3:], old[-3:])
@@ -96,3 +103,25 @@ def test_a_table_of_another_size_is_refused(yesterday: FitResult) -> None:
     start = Earlier(yesterday.trained)
     with pytest.raises(ModelError, match=r"tables/query/city of the earlier model does not fit"):
         prepare(days(30, 90), model(buckets=32), loss=Softmax(), train=SETTINGS, start=start)
+
+
+def test_a_history_of_the_candidate_towers_vectors_knows_todays_candidates() -> None:
+    """Ids that today's data lack have no columns for the candidate tower to read."""
+
+    def part(ids: str) -> Dataset:
+        events = {"user": [f"u{n % 4}" for n in range(40)], "item": list(ids) * (40 // len(ids))}
+        return Dataset.from_frames(events, query_id="user", candidate_id="item")
+
+    history = History("met", lookup="tower")
+    config = TwoTower(
+        query=Tower([history]), candidate=Tower([Categorical("item")]), embedding_dim=4
+    )
+    first = fit(part("abcd"), config, loss=Softmax(), train=SETTINGS)
+    second = fit(
+        part("cdef"), config, loss=Softmax(), train=SETTINGS, start=Earlier(first.trained)
+    ).trained
+    items = pl.DataFrame({"item": ["c", "e"]})
+    vectors = second.query_vectors(pl.DataFrame({"met": [["c"], ["e"]]}))
+    np.testing.assert_allclose(vectors, second.candidate_vectors(items), rtol=1e-6)
+    (state,) = second.query_encoder.states()
+    assert state["id"].to_list() == state["candidate/item"].to_list() == ["c", "d", "e", "f"]

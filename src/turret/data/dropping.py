@@ -12,7 +12,7 @@ __all__ = ["with_dropped_ids"]
 def with_dropped_ids(
     encoded: Encoded, encoder: TowerEncoder, generator: np.random.Generator
 ) -> dict[str, Shaped[np.ndarray, "n ..."]]:
-    """Send some rows of each categorical feature that asks for it to the out-of-vocabulary row.
+    """Send some rows of each categorical feature that asks for it to an out-of-vocabulary row.
 
     Args:
         encoded: Encoded rows of a tower.
@@ -36,6 +36,14 @@ def with_dropped_ids(
         if isinstance(feature, Categorical) and feature.dropout > 0:
             rows = kept[f"{feature.key}/rows"]
             dropped = generator.random(len(rows)) < feature.dropout
-            dropped = dropped.reshape(-1, *[1] * (rows.ndim - 1))
-            kept[f"{feature.key}/rows"] = np.where(dropped, np.int32(0), rows)
+            unseen = np.zeros(len(rows), np.int32)
+            if feature.oov_buckets > 1:
+                # Row 0, or one of those behind the vocabulary's, as the unseen have.
+                bucket = generator.integers(0, feature.oov_buckets, len(rows), np.int32)
+                behind = encoder.encoders[feature.key].num_rows - feature.oov_buckets
+                unseen = np.where(bucket == 0, bucket, bucket + np.int32(behind))
+            shape = (-1, *[1] * (rows.ndim - 1))
+            kept[f"{feature.key}/rows"] = np.where(
+                dropped.reshape(shape), unseen.reshape(shape), rows
+            )
     return kept

@@ -127,6 +127,8 @@ def timestamp_seconds(values: pl.Series, *, unit: str) -> Float64[np.ndarray, " 
     if unit not in _UNITS_PER_SECOND:
         raise DataError("The timestamp unit is unknown", got=unit, expected="s, ms, us or ns")
     what = f"The timestamp column {values.name!r}"
+    if isinstance(values.dtype, pl.Categorical | pl.Enum):
+        values = values.cast(pl.String)
     if values.dtype == pl.String:
         parsed = _parse_times(values, what=what)
         return timestamp_seconds(parsed, unit=unit)

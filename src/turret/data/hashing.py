@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _BASE = 0x9E3779B97F4A7C15
+_STEP = 0xD1B54A32D192ED03
 _INVERSE = pow(_BASE, -1, 2**64)
 _BLOCK = 1 << 18
 
@@ -111,7 +112,8 @@ def mixed(hashes: UInt64[np.ndarray, " n"], *, seed: int) -> UInt64[np.ndarray, 
         Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014: the
         finalizer of SplitMix64.
     """
-    x = hashes + np.uint64((seed + 1) * _BASE % 2**64)
+    # Not the base again: a text and one with a byte changed would meet in two seeds.
+    x = hashes + np.uint64((seed + 1) * _STEP % 2**64)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

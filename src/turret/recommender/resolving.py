@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Int64
 from turret.bundle.bundle import Bundle
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError, QueryError, nearest
+from turret.recipe.features.bag import Bag
 from turret.recommender.memory import Memory
 
 __all__ = ["Columns", "Resolved", "Resolver", "as_series"]
@@ -130,6 +131,10 @@ class Resolver:
             kept = [None if self._memory.forgets(name) else name for name in names]
             columns[bundle.query_id] = pl.Series(kept, dtype=pl.String)
         history = bundle.config.history
+        for feature in bundle.query_encoder.features:
+            if isinstance(feature, Bag) and feature.weights and feature.column in columns:
+                # The weights that are stored belong to other values.
+                columns.setdefault(feature.weights, pl.Series([None] * n))
         for name in bundle.query_encoder.columns:
             if name in columns:
                 continue
@@ -229,9 +234,13 @@ def as_series(values: Iterable[object], *, name: str) -> pl.Series:
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
     kinds: set[type] = {type(value) for value in listed}
     if str in kinds:
-        listed = [str(value) if type(value) is int else value for value in listed]
-    elif float in kinds:
-        listed = [float(value) if type(value) is int else value for value in listed]
+        whole = (int, np.integer)
+        listed = [
+            str(cast("int", value))
+            if isinstance(value, whole) and not isinstance(value, bool)
+            else value
+            for value in listed
+        ]
     try:
         return pl.Series(name, listed)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:

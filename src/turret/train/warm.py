@@ -1,6 +1,6 @@
 """Warm start: a training that begins where an earlier one ended, on other data and other ids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,7 +50,8 @@ class Earlier:
     ) -> tuple[TrainState, tuple[str, ...]]:
         """Put what the earlier training knew into a fresh state.
 
-        Known ids get their rows and their optimizer's state, and so do the out-of-vocabulary rows;
+        Known ids get their rows and their optimizer's state, and so do the out-of-vocabulary rows
+        and the rows of tables that do not follow ids;
         new ids, and tables that the earlier model did not have, stay as they are. Dense parameters
         and a learned temperature are taken over. The steps count from 0 again, and so does a
         schedule; an average of the parameters begins anew.
@@ -70,16 +71,17 @@ class Earlier:
         now = vocabularies(query, candidate)
         rows = {name: earlier_rows(known[name], now[name]) for name in now if name in known}
         given = {f"parameters/{name}": array for name, array in self.trained.arrays().items()}
-        _require_shapes(fresh, given, rows)
-        optimizer, notes = self._fitting(fresh, rows)
+        tables = (*fresh.parameters.tables, *self.trained.parameters.tables)
+        _require_shapes(fresh, given, tables=tables, rows=rows)
+        optimizer, notes = self._fitting(fresh, tables=tables, rows=rows)
         given |= optimizer
 
         def value(path: tuple, leaf: Array) -> Array:
             name = jax.tree_util.keystr(path, simple=True, separator="/")
             if name not in given:
                 return leaf
-            table = _table_of(name, rows)
-            if table is not None:
+            table = _table_of(name, tables)
+            if table in rows:
                 size = len(known[table].ids)
                 return _taken(leaf, given[name], rows=rows[table], size=size)
             return jnp.array(given[name])
@@ -92,18 +94,20 @@ class Earlier:
         return jax.tree_util.tree_map_with_path(value, fresh), (*told, *notes)
 
     def _fitting(
-        self, fresh: TrainState, rows: Mapping[str, np.ndarray]
+        self, fresh: TrainState, *, tables: Iterable[str], rows: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
         """The earlier optimizer's arrays that fit, and a sentence when they do not."""
         if self.optimizer is None:
             return {}, ("The earlier bundle has no optimizer's state, so that starts anew.",)
-        now = {
-            name: _shape(leaf, _table_of(name, rows)) for name, leaf in _optimizer(fresh).items()
-        }
-        then = {name: _shape(one, _table_of(name, rows)) for name, one in self.optimizer.items()}
+        both = fresh.parameters.tables.keys() & self.trained.parameters.tables.keys()
         # Tables may come and go, and so may a learned temperature; the rest must be of one kind.
+        now, then = _optimizer(fresh), self.optimizer
         wanted, given = (
-            {n: s for n, s in part.items() if n.startswith("dense_state/") or _table_of(n, rows)}
+            {
+                name: _shape(one, by_id=_table_of(name, tables) in rows)
+                for name, one in part.items()
+                if name.startswith("dense_state/") or _table_of(name, tables) in both
+            }
             for part in (now, then)
         )
         if wanted != given:
@@ -138,19 +142,20 @@ def _optimizer(state: TrainState) -> dict[str, Array]:
     }
 
 
-def _table_of(name: str, rows: Mapping[str, object]) -> str | None:
+def _table_of(name: str, tables: Iterable[str]) -> str | None:
     """The embedding table whose rows are the first axis of an array; None for other arrays."""
     found = (
         table
-        for table in rows
+        for table in tables
         if name == f"parameters/tables/{table}" or name.startswith(f"slots/{table}/")
     )
     # The longest: one table's name may begin with another's.
     return max(found, key=len, default=None)
 
 
-def _shape(array: np.ndarray | Array, table: str | None) -> tuple[object, ...]:
-    return array.dtype, *(array.shape if table is None else array.shape[1:])
+def _shape(array: np.ndarray | Array, *, by_id: bool) -> tuple[object, ...]:
+    """What has to be alike; not how many rows, where these follow ids."""
+    return array.dtype, *(array.shape[1:] if by_id else array.shape)
 
 
 def _taken(
@@ -175,7 +180,11 @@ def _taken(
 
 
 def _require_shapes(
-    fresh: TrainState, given: Mapping[str, np.ndarray], rows: Mapping[str, object]
+    fresh: TrainState,
+    given: Mapping[str, np.ndarray],
+    *,
+    tables: Iterable[str],
+    rows: Mapping[str, object],
 ) -> None:
     """Refuse tables of another width and other dense layers; other tables may come and go."""
     now = {
@@ -183,15 +192,15 @@ def _require_shapes(
         for path, leaf in jax.tree_util.tree_leaves_with_path(fresh.parameters)
     }
     for name in (*now, *given):
-        table, either = _table_of(name, rows), (now.get(name), given.get(name))
-        want, got = (None if one is None else _shape(one, table) for one in either)
-        both = table is not None or (want is not None and got is not None)
+        by_id, either = _table_of(name, tables) in rows, (now.get(name), given.get(name))
+        want, got = (None if one is None else _shape(one, by_id=by_id) for one in either)
+        both = want is not None and got is not None
         if got != want and (both or name.startswith("parameters/dense/")):
             raise ModelError(
                 f"{name.removeprefix('parameters/')} of the earlier model does not fit this one",
                 got=_said(got),
                 expected=_said(want),
-                fix="Give the model the earlier one's widths, or train from nothing.",
+                fix="Give the model the earlier one's features and widths, or train from nothing.",
             )
 
 

@@ -56,13 +56,35 @@ class TestWeights(FeatureContract):
     def test_what_does_not_fit_is_refused(self) -> None:
         encoder = self.encoder()
         for counts, message in (
-            ([[1.0], [1.0]], r"'tags' and 'counts' differ in row 1: got '2 values and 1 weights'"),
+            (
+                [[1.0], [1.0]],
+                r"'tags' and 'counts' differ in how many they hold: got '2 values and 1 weights'",
+            ),
             ([[1.0, None], [1.0]], "weight that is missing or not finite"),
             ([[1.0, float("inf")], [1.0]], "weight that is missing or not finite"),
             ([["one", "two"], ["three"]], "'counts' cannot weigh values"),
         ):
             with pytest.raises(DataError, match=message):
                 encoder.encode(pl.DataFrame({"tags": [["a", "b"], ["c"]], "counts": counts}))
+
+
+def test_values_without_weights_weigh_alike() -> None:
+    encoder = fitted(TestWeights.feature, TestWeights.train)
+    rows = pl.DataFrame({"tags": [["a", "b"], ["c"]], "counts": [None, [3.0]]})
+    assert encoder.encode(rows)["weights"][:, :2].tolist() == [[1, 1], [3, 0]]
+
+
+def test_weights_beyond_what_squares_hold() -> None:
+    feature = Bag("tags", weights="counts", length=2)
+    rows = pl.DataFrame({"tags": [["a", "b"]], "counts": [[3e30, 4e30]]})
+    weights = fitted(feature, rows).encode(rows)["weights"]
+    np.testing.assert_allclose(weights, [[0.6, 0.8]], rtol=1e-6)
+
+
+def test_categories_are_text() -> None:
+    column = pl.Series("genres", ["Drama|War", "War"], dtype=pl.Categorical).to_frame()
+    rows = fitted(Bag("genres", separator="|", length=2), column).encode(column)["rows"]
+    assert rows.tolist() == [[1, 2], [2, -1]]
 
 
 def test_the_first_known_values_are_read() -> None:

@@ -82,6 +82,23 @@ def test_one_number_alone_and_none_at_all() -> None:
         assert encoder.encode(pl.DataFrame({"price": [5.0, None]}))["rows"].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("train", "wanted"),
+    [
+        ([1e308, -1e308], [1, -1]),
+        ([0.0, 2e-200], [-1, 1]),
+        ([1e200, -1e200, 0.0], [1.2247, -1.2247, 0]),
+    ],
+)
+def test_sizes_beyond_what_squares_hold(train: list[float], wanted: list[float]) -> None:
+    got = np.array(values(Number("price"), train, list(train)))[:, 0]
+    np.testing.assert_allclose(got, wanted, atol=1e-4)
+
+
+def test_a_number_stands_no_farther_than_a_million_deviations() -> None:
+    assert values(Number("price"), [1.0, 3.0], [1e300, -1e300]) == [[1e6, 0], [-1e6, 0]]
+
+
 def test_quantiles_hold_as_many_rows_each() -> None:
     numbers = pl.DataFrame({"price": np.random.default_rng(0).lognormal(size=1000)})
     encoder = fitted(Number("price", encoding="buckets", buckets=4), numbers)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from contracts.feature_contract import FeatureContract, fitted
 
-from turret.errors import RecipeError
+from turret.errors import DataError, RecipeError
 from turret.recipe.features.timestamp import Timestamp
 
 
@@ -80,6 +80,18 @@ def test_one_moment_alone_and_none_at_all() -> None:
     assert one.encode(at(datetime(2024, 1, 1)))["values"].tolist() == [[-1, 0]]
     none = fitted(Timestamp("when"), at(None))
     assert none.encode(at(datetime(2024, 1, 1)))["values"].tolist() == [[1, 0]]
+
+
+def test_times_that_no_calendar_reaches_are_refused() -> None:
+    encoder = fitted(Timestamp("when"), RANGE)
+    for moment in (1.7e18, -1e300):
+        with pytest.raises(DataError, match="'when' has a time that no calendar.*unit"):
+            encoder.encode(pl.DataFrame({"when": [moment, None]}))
+
+
+def test_a_zone_that_tables_do_not_know() -> None:
+    with pytest.raises(DataError, match="time zone is not known: got 'Factory'"):
+        fitted(Timestamp("when", zone="Factory"), RANGE).encode(RANGE)
 
 
 def test_impossible_values_are_refused() -> None:

@@ -40,11 +40,11 @@ def test_length_1_first() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([[1.0, 2.0], [1.0]], "another width in row 2: got 1, expected 2 numbers"),
-        ([[1.0, 2.0], []], "another width in row 2: got 0"),
-        ([None, [1.0, None]], "missing or not finite in row 2"),
-        ([[1.0, float("nan")]], "missing or not finite in row 1"),
-        ([[1.0, float("inf")]], "missing or not finite in row 1"),
+        ([[1.0, 2.0], [1.0]], "another width: got 1, expected 2 numbers"),
+        ([[1.0, 2.0], []], "another width: got 0"),
+        ([None, [1.0, None]], "missing or not finite: got .*nan"),
+        ([[1.0, float("nan")]], "missing or not finite"),
+        ([[1.0, float("inf")]], "missing or not finite"),
         ([["a", "b"]], "holds no numbers"),
     ],
 )
@@ -57,6 +57,16 @@ def test_what_is_no_vector_is_refused(rows: list[object], message: str) -> None:
 def test_a_training_part_without_a_vector_is_refused() -> None:
     with pytest.raises(DataError, match="no vector in the training rows"):
         fitted(Vector("cover"), COVERS[1:2])
+    with pytest.raises(DataError, match="no vector in the training rows"):
+        fitted(Vector("cover"), pl.DataFrame({"cover": [[], []]}, schema=COVERS.schema))
+
+
+def test_sizes_beyond_what_squares_hold() -> None:
+    large = pl.DataFrame({"cover": [[3e30, 4e30], [3e-30, 4e-30]]})
+    values = fitted(Vector("cover", normalize=True), large).encode(large)["values"]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-5)
+    far = fitted(Vector("cover"), pl.DataFrame({"cover": [[1e-3, 1e-3]]}))
+    assert far.encode(pl.DataFrame({"cover": [[3e38, 0.0]]}))["values"].tolist() == [[1e6, 0, 0]]
 
 
 def test_text_that_holds_numbers_is_read() -> None:

@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Bool, Float64, Int64
 
 from turret.data.encoders.base import Parts
-from turret.data.encoders.lists import lists_in, places, pooling_weights, values_in
+from turret.data.encoders.lists import lists_in, places, plain, pooling_weights, values_in
 from turret.data.encoders.vocabularied import VocabularyEncoder
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError
@@ -62,7 +62,7 @@ def _values(
 
 
 def _lists(feature: Bag, frame: pl.DataFrame) -> pl.Series:
-    column = frame[feature.column]
+    column = plain(frame[feature.column])
     if feature.separator is not None and column.dtype == pl.String:
         return column.str.split(feature.separator)
     return lists_in(column, of="values", fix="For text, say which `separator` divides the values.")
@@ -73,13 +73,15 @@ def _weights(feature: Bag, frame: pl.DataFrame, lists: pl.Series) -> Float64[np.
     column = frame[feature.weights]
     given = lists_in(column, of="numbers")
     lengths = lists.list.len().fill_null(0)
-    wrong = lengths != given.list.len().fill_null(0)
+    # Without weights all values of a row weigh 1.
+    sizes = given.list.len().fill_null(lengths)
+    wrong = lengths != sizes
     if wrong.any():
         row = int(wrong.arg_max() or 0)
         raise DataError(
-            f"columns {feature.column!r} and {feature.weights!r} differ in row {row + 1:,}",
-            got=f"{lengths[row]} values and {given.list.len()[row] or 0} weights",
-            expected="one weight for each value",
+            f"columns {feature.column!r} and {feature.weights!r} differ in how many they hold",
+            got=f"{lengths[row]} values and {sizes[row]} weights",
+            expected="one weight for each value, or null for all alike",
         )
     flat = values_in(given)[0]
     try:
@@ -90,9 +92,12 @@ def _weights(feature: Bag, frame: pl.DataFrame, lists: pl.Series) -> Float64[np.
             got=str(flat.dtype),
             expected="lists of numbers",
         ) from error
-    if not np.isfinite(numbers).all():
+    if not (np.abs(numbers) <= np.finfo(np.float32).max).all():
         raise DataError(
             f"column {feature.weights!r} has a weight that is missing or not finite",
             expected="finite numbers",
+            fix="Leave the value out, or give it a weight.",
         )
-    return numbers
+    weights = np.ones(int(lengths.sum()))
+    weights[np.repeat(given.is_not_null().to_numpy(), lengths.to_numpy())] = numbers
+    return weights

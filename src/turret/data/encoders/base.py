@@ -84,6 +84,11 @@ class Encoder(ABC, Generic[F, G, S]):
             The fit; today's alone where the earlier feature was another.
         """
 
+    def measures_as(self, earlier: "AnyEncoder", *keys: str) -> bool:
+        """Whether an earlier encoder is of the same kind, and its feature the same in some keys."""
+        same = type(earlier) is type(self)
+        return same and all(getattr(earlier.feature, k) == getattr(self.feature, k) for k in keys)
+
     @property
     def num_rows(self) -> int:
         """Rows of its embedding table; 0 when it looks none up."""

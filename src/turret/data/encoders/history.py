@@ -1,12 +1,13 @@
 """The encoder of `history` features."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Int32, Int64
 
-from turret.data.encoders.base import Parts
+from turret.data.encoders.base import AnyEncoder, Parts
 from turret.data.encoders.lists import lists_in, pooling_weights, right_aligned, values_in
 from turret.data.encoders.vocabularied import VocabularyEncoder
 from turret.data.vocabulary import Vocabulary, as_ids
@@ -56,6 +57,12 @@ class HistoryEncoder(VocabularyEncoder[History]):
     def known(self, parts: Parts) -> Bool[np.ndarray, " n"]:
         """Whether at least one candidate of each history has an embedding row."""
         return np.asarray((parts["rows"] > 0).any(axis=1))
+
+    def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Vocabulary:
+        """As for any vocabulary; of vectors of the candidate tower today's alone."""
+        if not self.feature.has_table:
+            return self.vocabulary
+        return super().after(earlier, vanished=vanished)
 
     def state(self) -> pl.DataFrame:
         """The column `id`: the vocabulary, from row 1; and `candidates`, as `candidate/NAME`."""

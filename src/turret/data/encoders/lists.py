@@ -8,7 +8,13 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 
 from turret.errors import DataError
 
-__all__ = ["lists_in", "places", "pooling_weights", "right_aligned", "values_in"]
+__all__ = ["lists_in", "places", "plain", "pooling_weights", "right_aligned", "values_in"]
+
+
+def plain(column: pl.Series) -> pl.Series:
+    """A column; text that is kept as categories is text."""
+    categories = isinstance(column.dtype, pl.Categorical | pl.Enum)
+    return column.cast(pl.String) if categories else column
 
 
 def lists_in(column: pl.Series, *, of: str, fix: str | None = None) -> pl.Series:
@@ -125,6 +131,9 @@ def pooling_weights(
     given = weights.astype(np.float64)
     if pooling == "sum":
         return given.astype(np.float32)
+    # Over the largest, lest squares overflow or vanish.
+    largest = np.abs(given).max(axis=1, keepdims=True, initial=0)
+    given = given / np.where(largest > 0, largest, 1.0)
     total = np.abs(given).sum(axis=1, keepdims=True)
     if pooling == "sqrtn":
         total = np.sqrt(np.square(given).sum(axis=1, keepdims=True))

@@ -9,10 +9,14 @@ import polars as pl
 from jaxtyping import Bool, Float64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
+from turret.data.encoders.lists import plain
 from turret.errors import DataError
 from turret.recipe.features.number import Number
 
 __all__ = ["NumberEncoder"]
+
+_FAR = 1e6
+"""So many deviations from the mean a number may stand; beyond, it stands there."""
 
 Numbers = Float64[np.ndarray, "_"]
 Constants = Float64[np.ndarray, "_"]
@@ -48,7 +52,10 @@ class NumberEncoder(Encoder[Number, Numbers, Constants]):
             return np.empty(0)
         if len(numbers) == 0 or numbers[0] == numbers[-1]:
             return np.array([numbers[0] if len(numbers) else 0.0, 1.0])
-        return np.array([numbers.mean(), numbers.std()])
+        # Over the largest, lest squares overflow or vanish.
+        largest = np.abs(numbers).max()
+        scaled = numbers / largest
+        return np.array([scaled.mean() * largest, scaled.std() * largest])
 
     @classmethod
     def restored(cls, feature: Number, state: pl.DataFrame) -> "NumberEncoder":
@@ -76,17 +83,16 @@ class NumberEncoder(Encoder[Number, Numbers, Constants]):
         numbers = _numbers(self.feature, frame)
         missing = np.isnan(numbers)
         if self.feature.has_table:
-            rows = np.searchsorted(self.fitted, numbers, side="right").astype(np.int32) + 1
-            return {"rows": np.where(missing, np.int32(0), rows.astype(np.int32))}
+            rows = np.searchsorted(self.fitted, numbers, side="right") + 1
+            return {"rows": np.where(missing, 0, rows).astype(np.int32)}
         if self.feature.encoding == "periodic":
             columns = list(_waves(self.feature, numbers))
         else:
             mean, deviation = self.fitted
             columns = [(numbers - mean) / deviation]
-        largest = np.finfo(np.float32).max
         values = np.zeros((len(numbers), self.num_values), np.float32)
         for place, column in enumerate(columns):
-            values[:, place] = np.clip(np.where(missing, 0.0, column), -largest, largest)
+            values[:, place] = np.clip(np.where(missing, 0.0, column), -_FAR, _FAR)
         values[:, -1] = missing
         return {"values": values}
 
@@ -96,13 +102,13 @@ class NumberEncoder(Encoder[Number, Numbers, Constants]):
 
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Constants:
         """What the earlier training measured: its parameters belong to that."""
-        same = isinstance(earlier, NumberEncoder) and earlier.feature == self.feature
-        return earlier.fitted if same else self.fitted
+        keys = ("encoding", "buckets", "edges", "period", "harmonics")
+        return earlier.fitted if self.measures_as(earlier, *keys) else self.fitted
 
 
 def _numbers(feature: Number, frame: pl.DataFrame) -> Numbers:
     """The column as numbers, on the scale of the encoding; NaN where it is missing."""
-    column = frame[feature.column]
+    column = plain(frame[feature.column])
     kind = column.dtype
     if not (kind.is_numeric() or isinstance(kind, pl.Boolean | pl.Null | pl.String)):
         raise DataError(
@@ -118,6 +124,7 @@ def _numbers(feature: Number, frame: pl.DataFrame) -> Numbers:
             f"column {feature.column!r} has text that is no number",
             got=column.filter(wrong)[0],
             expected="numbers",
+            fix="Make it a number, or null where there is none.",
         )
     numbers = cast.fill_null(float("nan")).to_numpy()
     numbers = np.where(np.isfinite(numbers), numbers, np.nan)

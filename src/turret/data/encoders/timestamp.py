@@ -10,12 +10,14 @@ from jaxtyping import Bool, Float64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
 from turret.data.frames import timestamp_seconds
+from turret.errors import DataError
 from turret.recipe.features.timestamp import Timestamp
 
 __all__ = ["TimestampEncoder"]
 
 Seconds = Float64[np.ndarray, "_"]
 _ROWS = 44
+_FARTHEST = 8e12
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +92,29 @@ class TimestampEncoder(Encoder[Timestamp, Seconds, Seconds]):
 
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Seconds:
         """The range of the earlier training: its parameters belong to that."""
-        same = isinstance(earlier, TimestampEncoder) and earlier.feature == self.feature
-        return earlier.fitted if same else self.fitted
+        return earlier.fitted if self.measures_as(earlier, "unit") else self.fitted
 
 
 def _seconds(feature: Timestamp, frame: pl.DataFrame) -> Seconds:
-    return timestamp_seconds(frame[feature.column], unit=feature.unit)
+    seconds = timestamp_seconds(frame[feature.column], unit=feature.unit)
+    outside = np.abs(seconds) > _FARTHEST
+    if outside.any():
+        raise DataError(
+            f"column {feature.column!r} has a time that no calendar here reaches",
+            got=f"{seconds[outside][0]:g} seconds since 1970",
+            expected=f"at most {_FARTHEST:g}",
+            fix=f"Say the numbers' unit: it is {feature.unit!r} now.",
+        )
+    return seconds
 
 
 def _local(seconds: Seconds, missing: Bool[np.ndarray, "_"], *, zone: str) -> pl.Series:
     """The moments in a time zone; any one where they are missing."""
     whole = np.where(missing, 0.0, np.floor(seconds)).astype(np.int64) * 1000
     moments = pl.Series(whole).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
-    return moments.dt.convert_time_zone(zone)
+    try:
+        return moments.dt.convert_time_zone(zone)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            "the time zone is not known", got=zone, expected="such as Europe/Paris or UTC"
+        ) from error

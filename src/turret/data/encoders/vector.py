@@ -15,6 +15,9 @@ from turret.recipe.features.vector import Vector
 
 __all__ = ["VectorEncoder", "VectorSize"]
 
+_FAR = 1e6
+"""So many times the root mean square a number may be; beyond, it is that."""
+
 
 class VectorSize(NamedTuple):
     """How long vectors are.
@@ -42,8 +45,13 @@ class VectorEncoder(Encoder[Vector, VectorSize, VectorSize]):
         """The size of the training rows' vectors; their order makes no difference."""
         column = lists_in(frame[feature.column], of="numbers")
         width = column.list.len().drop_nulls().head(1)
-        if len(width) == 0:
-            raise DataError(f"column {feature.column!r} has no vector in the training rows")
+        if len(width) == 0 or width[0] == 0:
+            raise DataError(
+                f"column {feature.column!r} has no vector in the training rows",
+                got="nulls or empty lists alone",
+                expected="a list of numbers in some row",
+                fix="Leave the feature out.",
+            )
         vectors, there = _vectors(feature, column, width=int(width[0]))
         squares = np.sort(np.square(vectors[there], dtype=np.float64).mean(axis=1))
         return VectorSize(int(width[0]), float(np.sqrt(squares.mean())) or 1.0)
@@ -73,7 +81,8 @@ class VectorEncoder(Encoder[Vector, VectorSize, VectorSize]):
         column = lists_in(frame[self.feature.column], of="numbers")
         vectors, there = _vectors(self.feature, column, width=self.fitted.width)
         values = np.zeros((frame.height, self.num_values), np.float32)
-        values[:, :-1] = vectors / np.float32(self.fitted.scale)
+        far = np.float64(vectors) / self.fitted.scale
+        values[:, :-1] = np.clip(far, -_FAR, _FAR)
         values[:, -1] = ~there
         return {"values": values}
 
@@ -83,7 +92,7 @@ class VectorEncoder(Encoder[Vector, VectorSize, VectorSize]):
 
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> VectorSize:
         """The scale of the earlier training: its parameters belong to that."""
-        same = isinstance(earlier, VectorEncoder) and earlier.feature == self.feature
+        same = self.measures_as(earlier, "normalize")
         fits = same and earlier.fitted.width == self.fitted.width
         return earlier.fitted if fits else self.fitted
 
@@ -97,9 +106,10 @@ def _vectors(
     if wrong.any():
         row = int(wrong.arg_max() or 0)
         raise DataError(
-            f"{what} has a vector of another width in row {row + 1:,}",
+            f"{what} has a vector of another width",
             got=lengths[row],
             expected=f"{width} numbers, as in training",
+            fix="Give vectors of one model.",
         )
     there = lists.is_not_null().to_numpy()
     vectors = np.zeros((len(lists), width), np.float32)
@@ -114,10 +124,12 @@ def _vectors(
     if broken.any():
         row = int(broken.argmax())
         raise DataError(
-            f"{what} has a number that is missing or not finite in row {row + 1:,}",
+            f"{what} has a number that is missing or not finite",
+            got=vectors[row].tolist()[:8],
             expected="finite numbers, or null for a row without a vector",
+            fix="Mend the vector, or make it null.",
         )
     if feature.normalize:
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.where(norms > 0, norms, 1)
+        norms = np.linalg.norm(np.float64(vectors), axis=1, keepdims=True)
+        vectors = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
     return vectors, there
