@@ -130,11 +130,11 @@ class Resolver:
             # The tower must not know an id that is forgotten.
             kept = [None if self._memory.forgets(name) else name for name in names]
             columns[bundle.query_id] = pl.Series(kept, dtype=pl.String)
-        history = bundle.config.history
         for feature in bundle.query_encoder.features:
             if isinstance(feature, Bag) and feature.weights and feature.column in columns:
                 # The weights that are stored belong to other values.
                 columns.setdefault(feature.weights, pl.Series([None] * n))
+        history = bundle.config.history
         for name in bundle.query_encoder.columns:
             if name in columns:
                 continue
