@@ -79,7 +79,6 @@ def broken(world: World) -> Path:
         (("recommend", "BUNDLE", "--all"), USAGE, ["--all and --output go together"]),
         (("recommend", "BUNDLE", "--query", "u1"), USAGE, ["got 'u1', expected column=value"]),
         (("recommend", "BUNDLE", "--query", "usr=u1"), USAGE, ["'usr'", "Did you mean 'user'?"]),
-        (("recommend", "BUNDLE", "--query", "country=NL"), USAGE, ["lacks the feature user"]),
         (
             ("recommend", "BUNDLE", "--query", "user=u1", "-k", "0"),
             USAGE,
