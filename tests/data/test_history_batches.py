@@ -112,7 +112,7 @@ def test_the_candidate_tower_is_asked_for_the_same_candidates(unit) -> None:
 @pytest.mark.parametrize("key", ["table", "embedding_dim", "min_count"])
 def test_keys_of_a_table_beside_the_candidate_tower(key: str) -> None:
     value = "candidate/film" if key == "table" else 2
-    with pytest.raises(RecipeError, match=f"'met': {key} beside lookup"):
+    with pytest.raises(RecipeError, match=f"'met': {key}, but it has no table"):
         History("met", lookup="tower", **{key: value})  # pyright: ignore[reportArgumentType] # by name
 
 

@@ -67,6 +67,13 @@ def test_rows_equal_those_of_a_dictionary(ids: set[str], values: list[str | None
     assert vocabulary.ids_at(rows).to_list() == known
 
 
+@pytest.mark.parametrize("times", [1, 10, 100])
+def test_many_values_of_few_ids_are_found_as_few_are(times: int) -> None:
+    vocabulary = Vocabulary(pl.Series(["b", "a", ""]))
+    values = pl.Series(["a", "z", None, "b", ""] * times)
+    assert vocabulary.rows(values).tolist() == [2, 0, 0, 1, 3] * times
+
+
 def test_empty_vocabulary() -> None:
     vocabulary = Vocabulary(pl.Series([]))
     assert vocabulary.num_rows == 1

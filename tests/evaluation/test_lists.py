@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from evaluation.given_scores import GivenScores
 from evaluation.planted import CANDIDATES, TEST, TRAIN, Planted
-from jaxtyping import Float32
 
 from turret.data.dataset import Interactions
 from turret.errors import EvaluationError
@@ -16,21 +16,6 @@ from turret.evaluation.truth import Truth
 from turret.index import registry
 
 QUERIES, CANDIDATE_ROWS = 50, 13
-
-
-class Given:
-    num_queries, num_candidates = QUERIES, CANDIDATE_ROWS
-
-    def __init__(self, scores: np.ndarray) -> None:
-        self.scores = scores
-
-    def block(
-        self, queries: slice, *, rows: int, columns: int
-    ) -> Float32[np.ndarray, "{rows} {columns}"]:
-        padded = np.zeros((rows, columns), np.float32)
-        part = self.scores[queries]
-        padded[: part.shape[0], : part.shape[1]] = part
-        return padded
 
 
 def slow(scores: np.ndarray, seen: set[int], k: int) -> list[int]:
@@ -48,7 +33,7 @@ def test_the_best_without_and_with_the_seen(k: int, block_bytes: int) -> None:
     candidate = rng.integers(0, CANDIDATE_ROWS, size=len(query)).astype(np.int32)
     events = Interactions(query, candidate)
     truth = Truth.of(events, num_candidates=CANDIDATE_ROWS)
-    found = top_lists(Given(scores), truth, seen=events, k=k, block_bytes=block_bytes)
+    found = top_lists(GivenScores(scores), truth, seen=events, k=k, block_bytes=block_bytes)
     for row in range(QUERIES):
         met = set(candidate[query == row].tolist())
         assert found.included[row].tolist() == slow(scores[row], set(), k)

@@ -1,5 +1,6 @@
 """A training that goes on from an earlier one, with features that keep no vocabulary too."""
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from turret.data.dataset import Dataset
 from turret.errors import ModelError
 from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
 from turret.recipe.features.number import Number
 from turret.recipe.features.text import Text
@@ -101,8 +103,41 @@ def test_what_was_measured_stays_and_what_was_met_adds_up(
 
 def test_a_table_of_another_size_is_refused(yesterday: FitResult) -> None:
     start = Earlier(yesterday.trained)
-    with pytest.raises(ModelError, match=r"tables/query/city of the earlier model does not fit"):
+    with pytest.raises(ModelError, match=r"the feature 'city' is encoded otherwise than in the"):
         prepare(days(30, 90), model(buckets=32), loss=Softmax(), train=SETTINGS, start=start)
+
+
+@pytest.mark.parametrize(
+    ("key", "changed"),
+    [
+        ("age", Number("age", encoding="log")),
+        ("group", Number("age", name="group", encoding="buckets", buckets=5)),
+        ("user", Categorical("user", hash_buckets=64)),
+    ],
+)
+def test_a_feature_that_means_something_else_is_refused(
+    yesterday: FitResult, key: str, changed: Feature
+) -> None:
+    features = [changed if one.key == key else one for one in model().query.features]
+    other = msgspec.structs.replace(model(), query=Tower(features))
+    with pytest.raises(ModelError, match=f"the feature '{key}' is encoded otherwise"):
+        prepare(
+            days(30, 90), other, loss=Softmax(), train=SETTINGS, start=Earlier(yesterday.trained)
+        )
+
+
+def test_what_does_not_change_the_meaning_may_change(yesterday: FitResult) -> None:
+    query = [
+        msgspec.structs.replace(one, learning_rate=0.5) if one.key == "group" else one
+        for one in model().query.features
+    ]
+    other = msgspec.structs.replace(model(), query=Tower(query))
+    start = Earlier(yesterday.trained)
+    batches, _ = prepare(days(30, 90), other, loss=Softmax(), train=SETTINGS, start=start)
+    np.testing.assert_array_equal(
+        batches.query_encoder.encoders["group"].fitted,
+        yesterday.trained.query_encoder.encoders["group"].fitted,
+    )
 
 
 def test_a_history_of_the_candidate_towers_vectors_knows_todays_candidates() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int32, Int64, UInt64
+from jaxtyping import Bool, Int32, Int64, UInt64
 
 from turret.data.hashing import mixed, text_hashes
 
@@ -57,18 +57,31 @@ class TextTable:
         """
         hashes = text_hashes(texts)
         place = _first(hashes, len(self.slots))
-        found = np.full(len(texts), -1, np.int32)
-        rest = np.flatnonzero(texts.is_not_null().to_numpy())
+        found, missed = self._look(texts, hashes, place)
+        rest = np.flatnonzero(missed)
+        place = place[rest]
         while len(rest):
-            held = self.slots[place[rest]]
-            rest, held = rest[held >= 0], held[held >= 0]
-            same = self.hashes[held] == hashes[rest]
-            asked, known = texts.gather(rest[same]), self.texts.gather(held[same])
-            same[same] = (asked == known).to_numpy()
-            found[rest[same]] = held[same]
-            rest = rest[~same]
-            place[rest] = (place[rest] + 1) & (len(self.slots) - 1)
+            place = (place + 1) & (len(self.slots) - 1)
+            found[rest], missed = self._look(texts.gather(rest), hashes[rest], place)
+            rest, place = rest[missed], place[missed]
         return found
+
+    def _look(
+        self,
+        texts: pl.Series,
+        hashes: UInt64[np.ndarray, " m"],
+        place: Int64[np.ndarray, " m"],
+    ) -> tuple[Int32[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+        """What stands in a slot if it is the very text, else -1; and whether to look farther."""
+        held = self.slots[place]
+        taken = held >= 0
+        if not taken.any():
+            return held, taken
+        same = taken & (self.hashes[held] == hashes)
+        # One text stands in for those that differ by their hash already.
+        known = self.texts.gather(np.where(same, held, np.int32(0)))
+        same &= (texts == known).fill_null(False).to_numpy()
+        return np.where(same, held, np.int32(-1)), taken & ~same
 
 
 def _first(hashes: UInt64[np.ndarray, " n"], slots: int) -> Int64[np.ndarray, " n"]:

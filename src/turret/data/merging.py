@@ -9,6 +9,7 @@ from jaxtyping import Int32
 from turret.data.encoders.base import AnyEncoder
 from turret.data.encoders.tower import Group, TowerEncoder
 from turret.data.vocabulary import Vocabulary
+from turret.errors import ModelError
 
 __all__ = ["earlier_rows", "merged_encoders", "vocabularies"]
 
@@ -36,6 +37,10 @@ def merged_encoders(
         Both encoders. Rows still follow the ids as text; what was measured of numbers, times and
         vectors stays as it was, since the earlier parameters belong to that.
 
+    Raises:
+        ModelError: When a feature is encoded otherwise than it was: the parameters would mean
+            something else.
+
     Example:
         >>> import polars as pl
         >>> from turret.recipe.features.categorical import Categorical
@@ -57,14 +62,26 @@ def merged_encoders(
     def merged(tower: TowerEncoder) -> TowerEncoder:
         encoders = dict(tower.encoders)
         for key, group in tower.groups.items():
-            if group in known:
-                if group not in fitted:
-                    fitted[group] = encoders[key].after(known[group], vanished=vanished)
-                encoders[key] = replace(encoders[key], fitted=fitted[group])
+            if group not in known:
+                continue
+            if group not in fitted:
+                _require_meaning(key, encoders[key], known[group])
+                fitted[group] = encoders[key].after(known[group], vanished=vanished)
+            encoders[key] = replace(encoders[key], fitted=fitted[group])
         return replace(tower, encoders=encoders)
 
     query, candidate = today
     return merged(query), merged(candidate)
+
+
+def _require_meaning(key: str, today: AnyEncoder, earlier: AnyEncoder) -> None:
+    if not today.means_as(earlier):
+        raise ModelError(
+            f"the feature {key!r} is encoded otherwise than in the earlier model",
+            got=today.feature,
+            expected=f"as {earlier.feature}",
+            fix="Encode it as there, give it another name, or train from nothing.",
+        )
 
 
 def earlier_rows(earlier: Vocabulary, today: Vocabulary) -> Int32[np.ndarray, " n"]:

@@ -21,6 +21,8 @@ from turret.errors import DataError
 
 __all__ = ["Vocabulary", "as_ids", "factorize", "require_present"]
 
+_MANY = 16
+
 
 def as_ids(values: pl.Series, *, what: str) -> pl.Series:
     """Turns a column into external ids.
@@ -206,6 +208,11 @@ class Vocabulary:
             DataError: if the column cannot serve as ids.
         """
         text = as_ids(values, what=_named(values))
+        if 0 < len(self.ids) * _MANY < len(text):
+            # Polars knows few ids by heart: eight times sooner for 500 in 3 million values, but it
+            # learns them anew each time.
+            place = text.cast(pl.Enum(self.ids), strict=False).to_physical().cast(pl.Int32)
+            return (place + 1).fill_null(0).to_numpy().astype(np.int32, copy=False)
         return self._table.find(text) + np.int32(1)
 
     @cached_property

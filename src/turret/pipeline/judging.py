@@ -19,6 +19,7 @@ from turret.evaluation.report import Report
 from turret.index.base import Index
 from turret.model.trained import TrainedModel
 from turret.recipe.recipe import Recipe
+from turret.storage.files import beside
 from turret.storage.replacing import replace_file
 from turret.train.hooks import EpochReport
 
@@ -109,8 +110,7 @@ def report_folder(bundle: str | os.PathLike[str]) -> Path:
         >>> report_folder("runs/tutorial").name
         'tutorial.report'
     """
-    place = Path(bundle).resolve()
-    return place.with_name(f"{place.name}.report")
+    return beside(bundle, "report")
 
 
 def write_report(

@@ -21,6 +21,7 @@ from turret.pipeline.judging import epochs_of, judge
 from turret.pipeline.validation import validation_of
 from turret.recipe.recipe import Recipe
 from turret.storage import sealed
+from turret.storage.files import beside
 from turret.train.checkpoint import Checkpoints
 from turret.train.hooks import Hook
 from turret.train.state import Program
@@ -133,8 +134,7 @@ def checkpoints_of(output: str | os.PathLike[str]) -> Path:
         >>> checkpoints_of("runs/tutorial").name
         'tutorial.checkpoints'
     """
-    place = Path(output).resolve()
-    return place.with_name(f"{place.name}.checkpoints")
+    return beside(output, "checkpoints")
 
 
 def _check(recipe: Recipe) -> None:

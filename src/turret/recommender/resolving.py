@@ -146,9 +146,7 @@ class Resolver:
         try:
             fallback = ~bundle.query_encoder.known(bundle.query_encoder.encode(frame))
         except DataError as error:
-            raise QueryError(
-                error.what, got=error.got, expected=error.expected, fix=error.fix
-            ) from error
+            raise _asked_wrongly(error) from error
         if fallback.all():
             vectors = np.empty((0, bundle.config.embedding_dim), dtype=np.float32)
         else:
@@ -208,9 +206,7 @@ def _column(values: object, *, name: str, is_id: bool) -> pl.Series:
     try:
         return as_ids(plain, what=f"the column {name} of the queries")
     except DataError as error:
-        raise QueryError(
-            error.what, got=error.got, expected=error.expected, fix=error.fix
-        ) from error
+        raise _asked_wrongly(error) from error
 
 
 def as_series(values: Iterable[object], *, name: str) -> pl.Series:
@@ -248,3 +244,8 @@ def as_series(values: Iterable[object], *, name: str) -> pl.Series:
             f"the column {name} mixes types: {error}",
             expected="text or numbers, the same for each query",
         ) from error
+
+
+def _asked_wrongly(error: DataError) -> QueryError:
+    """What is wrong with data, as what is wrong with a query."""
+    return QueryError(error.what, got=error.got, expected=error.expected, fix=error.fix)

@@ -78,7 +78,12 @@ class Service:
             await asyncio.to_thread(self._version.live.close)
 
     async def _run(self) -> None:
-        await asyncio.to_thread(self._version.warm, self.settings.batching.max_batch)
+        try:
+            await asyncio.to_thread(self._version.warm, self.settings.batching.max_batch)
+        except Exception as error:
+            # It stays up and not ready, which is what whoever watches it acts on.
+            self.log.write("error", "not_warm", version=self._version.name, reason=str(error))
+            return
         self._serve(self._version)
         self._ready = True
         self.log.write("info", "ready", version=self._version.name)

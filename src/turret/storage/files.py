@@ -4,6 +4,7 @@ Reading turns whatever goes wrong into an error that names the file: a `BundleEr
 kind is asked for.
 """
 
+import os
 import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import safetensors.numpy
 from turret.errors import BundleError, DataError, MissingPartError, TurretError
 
 __all__ = [
+    "beside",
     "read_json",
     "read_object",
     "read_table",
@@ -61,6 +63,21 @@ def reading(path: Path, *, error: type[TurretError] = BundleError) -> Generator[
         raise error(
             f"{path} cannot be read: {cause}", fix="Copy it again, or train again."
         ) from cause
+
+
+def beside(directory: str | os.PathLike[str], suffix: str) -> Path:
+    """A folder that belongs to a directory and stands beside it.
+
+    Args:
+        directory: the directory.
+        suffix: what is added to its name.
+
+    Example:
+        >>> beside("runs/tutorial", "report").name
+        'tutorial.report'
+    """
+    place = Path(directory).resolve()
+    return place.with_name(f"{place.name}.{suffix}")
 
 
 def write_json(path: Path, value: object) -> None:

@@ -7,8 +7,8 @@ document id come first among equal scores; ids are made so that this is the smal
 import ir_measures
 import numpy as np
 import pytest
+from evaluation.given_scores import GivenScores
 from ir_measures import AP, RR, P, R, Rprec, Success, nDCG
-from jaxtyping import Float32
 from scipy.stats import mannwhitneyu
 
 from turret.data.dataset import Interactions
@@ -32,21 +32,6 @@ THEIRS = {
 }
 
 
-class Drawn:
-    num_queries, num_candidates = QUERIES, CANDIDATES
-
-    def __init__(self, scores: np.ndarray) -> None:
-        self.scores = scores
-
-    def block(
-        self, queries: slice, *, rows: int, columns: int
-    ) -> Float32[np.ndarray, "{rows} {columns}"]:
-        padded = np.zeros((rows, columns), np.float32)
-        part = self.scores[queries]
-        padded[: part.shape[0], : part.shape[1]] = part
-        return padded
-
-
 @pytest.fixture(scope="module")
 def drawn() -> tuple[np.ndarray, Interactions]:
     rng = np.random.default_rng(20)
@@ -63,7 +48,7 @@ def ours(drawn: tuple[np.ndarray, Interactions]) -> RankTable:
     """The table of the ranks, with queries without truth behind the others."""
     scores, events = drawn
     truth = Truth.of(events, num_candidates=CANDIDATES)
-    ranks = rank_truth(Drawn(scores), truth)
+    ranks = rank_truth(GivenScores(scores), truth)
     bounds = np.append(truth.indptr, np.full(EMPTY, truth.indptr[-1]))
     return RankTable.of(bounds, ranks.included, ks=KS, ranked=CANDIDATES, gains=truth.gain)
 
@@ -141,7 +126,7 @@ def test_the_figures_of_a_report_are_their_means(
 ) -> None:
     scores, events = drawn
     truth = Truth.of(events, num_candidates=CANDIDATES)
-    report = views(truth, rank_truth(Drawn(scores), truth), ks=KS).seen_included
+    report = views(truth, rank_truth(GivenScores(scores), truth), ks=KS).seen_included
     assert report.figures == pytest.approx(sums(ours).figures(), rel=1e-12)
     expected = np.mean(theirs(drawn, nDCG @ 10, graded=True))
     assert report.figures["graded_ndcg@10"] == pytest.approx(expected, rel=1e-9)

@@ -10,7 +10,7 @@ rows are `gathered`, and what all features of a table gathered is `fitted` once,
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import polars as pl
@@ -41,6 +41,9 @@ class Encoder(ABC, Generic[F, G, S]):
         feature: What is encoded.
         fitted: What was learned from the training rows.
     """
+
+    meaning: ClassVar[tuple[str, ...]] = ()
+    """Keys of the feature that say what an encoded value means."""
 
     feature: F
     fitted: S
@@ -77,17 +80,16 @@ class Encoder(ABC, Generic[F, G, S]):
         """What is fitted once a training goes on from an earlier one.
 
         Args:
-            earlier: The earlier training's encoder of the same table or feature.
+            earlier: The earlier training's encoder of the same table or feature, which means the
+                same.
             vanished: Whether what today's data lack is kept or dropped.
-
-        Returns:
-            The fit; today's alone where the earlier feature was another.
         """
 
-    def measures_as(self, earlier: "AnyEncoder", *keys: str) -> bool:
-        """Whether an earlier encoder is of the same kind, and its feature the same in some keys."""
-        same = type(earlier) is type(self)
-        return same and all(getattr(earlier.feature, k) == getattr(self.feature, k) for k in keys)
+    def means_as(self, earlier: "AnyEncoder") -> bool:
+        """Whether what an earlier encoder gives means the same, so that its parameters fit."""
+        return type(earlier) is type(self) and all(
+            getattr(earlier.feature, key) == getattr(self.feature, key) for key in self.meaning
+        )
 
     @property
     def num_rows(self) -> int:

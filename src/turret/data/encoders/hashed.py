@@ -18,7 +18,7 @@ from turret.recipe.features.cross import Cross
 __all__ = ["HashEncoder"]
 
 Met = Bool[np.ndarray, "_"]
-_MISSING = np.uint64(0xD1B54A32D192ED03)
+_MISSING = np.uint64(0xA0761D6478BD642F)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,8 @@ class HashEncoder(Encoder[Categorical | Cross, Met, Met]):
         feature: What is encoded.
         fitted: For each row of the table whether training met it, `[hash_buckets + 1]`.
     """
+
+    meaning = ("hash_buckets",)
 
     @classmethod
     def gathered(cls, feature: Categorical | Cross, frame: pl.DataFrame) -> Met:
@@ -74,8 +76,7 @@ class HashEncoder(Encoder[Categorical | Cross, Met, Met]):
 
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Met:
         """The rows of today, and those that the earlier training met."""
-        same = isinstance(earlier, HashEncoder) and len(earlier.fitted) == len(self.fitted)
-        return self.fitted | earlier.fitted if same and vanished == "keep" else self.fitted
+        return self.fitted | earlier.fitted if vanished == "keep" else self.fitted
 
 
 def _buckets(feature: Categorical | Cross) -> int:

@@ -117,7 +117,7 @@ def pooling_weights(
     """What each entry of a pooled row counts.
 
     Args:
-        weights: The entries' own weights, 0 where there is no entry.
+        weights: The entries' own weights, in float32's range; 0 where there is no entry.
         pooling: "sum"; "mean", over the sum of the magnitudes; "sqrtn", over the root of the sum of
             the squares.
 
@@ -128,13 +128,11 @@ def pooling_weights(
         >>> pooling_weights(np.array([[1, 1, 1, 1], [0, 0, 0, 0]]), "sqrtn").tolist()
         [[0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]]
     """
-    given = weights.astype(np.float64)
     if pooling == "sum":
-        return given.astype(np.float32)
-    # Over the largest, lest squares overflow or vanish.
-    largest = np.abs(given).max(axis=1, keepdims=True, initial=0)
-    given = given / np.where(largest > 0, largest, 1.0)
-    total = np.abs(given).sum(axis=1, keepdims=True)
+        return weights.astype(np.float32)
+    given = weights.astype(np.float64)
     if pooling == "sqrtn":
-        total = np.sqrt(np.square(given).sum(axis=1, keepdims=True))
-    return (given / np.where(total > 0, total, 1.0)).astype(np.float32)
+        total = np.sqrt(np.einsum("nl,nl->n", given, given))
+    else:
+        total = np.abs(given).sum(axis=1)
+    return (given / np.where(total > 0, total, 1.0)[:, None]).astype(np.float32)

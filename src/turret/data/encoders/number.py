@@ -32,6 +32,8 @@ class NumberEncoder(Encoder[Number, Numbers, Constants]):
             "buckets" the edges, `[ranges - 1]`, ascending; for "periodic" none.
     """
 
+    meaning = ("encoding", "buckets", "edges", "period", "harmonics")
+
     @classmethod
     def gathered(cls, feature: Number, frame: pl.DataFrame) -> Numbers:
         """The numbers of the training rows that have one, ascending."""
@@ -102,8 +104,7 @@ class NumberEncoder(Encoder[Number, Numbers, Constants]):
 
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Constants:
         """What the earlier training measured: its parameters belong to that."""
-        keys = ("encoding", "buckets", "edges", "period", "harmonics")
-        return earlier.fitted if self.measures_as(earlier, *keys) else self.fitted
+        return earlier.fitted
 
 
 def _numbers(feature: Number, frame: pl.DataFrame) -> Numbers:

@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Bool, Float64, Int64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
-from turret.data.encoders.lists import places
+from turret.data.encoders.lists import places, plain
 from turret.data.hashing import blocks, bucket_rows
 from turret.data.ngrams import normalized, text_ngrams
 from turret.errors import DataError
@@ -31,6 +31,8 @@ class TextEncoder(Encoder[Text, Documents, Documents]):
         fitted: For each row of the table in how many training rows it stands, `[buckets + 1]`;
             first, for row 0, how many training rows have text.
     """
+
+    meaning = ("words", "characters", "buckets")
 
     @classmethod
     def gathered(cls, feature: Text, frame: pl.DataFrame) -> Documents:
@@ -96,9 +98,7 @@ class TextEncoder(Encoder[Text, Documents, Documents]):
 
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Documents:
         """Today's counts, and those of the earlier training."""
-        same = isinstance(earlier, TextEncoder) and earlier.feature.rule == self.feature.rule
-        fits = same and len(earlier.fitted) == len(self.fitted)
-        return self.fitted + earlier.fitted if fits and vanished == "keep" else self.fitted
+        return self.fitted + earlier.fitted if vanished == "keep" else self.fitted
 
 
 def _counted(
@@ -125,8 +125,8 @@ def _counted(
 
 
 def _text(feature: Text, frame: pl.DataFrame) -> pl.Series:
-    column = frame[feature.column]
-    if isinstance(column.dtype, pl.Categorical | pl.Enum | pl.Null):
+    column = plain(frame[feature.column])
+    if column.dtype == pl.Null:
         return column.cast(pl.String)
     if column.dtype != pl.String:
         raise DataError(

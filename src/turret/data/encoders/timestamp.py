@@ -32,6 +32,8 @@ class TimestampEncoder(Encoder[Timestamp, Seconds, Seconds]):
         fitted: The earliest and the latest moment of the training rows, seconds since 1970, `[2]`.
     """
 
+    meaning = ("parts", "zone")
+
     @classmethod
     def gathered(cls, feature: Timestamp, frame: pl.DataFrame) -> Seconds:
         """The earliest and the latest moment; none where all are missing."""
@@ -92,7 +94,7 @@ class TimestampEncoder(Encoder[Timestamp, Seconds, Seconds]):
 
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Seconds:
         """The range of the earlier training: its parameters belong to that."""
-        return earlier.fitted if self.measures_as(earlier, "unit") else self.fitted
+        return earlier.fitted
 
 
 def _seconds(feature: Timestamp, frame: pl.DataFrame) -> Seconds:

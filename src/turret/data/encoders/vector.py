@@ -40,6 +40,8 @@ class VectorEncoder(Encoder[Vector, VectorSize, VectorSize]):
         fitted: The vectors' width, and what they are divided by.
     """
 
+    meaning = ("normalize",)
+
     @classmethod
     def gathered(cls, feature: Vector, frame: pl.DataFrame) -> VectorSize:
         """The size of the training rows' vectors; their order makes no difference."""
@@ -90,11 +92,13 @@ class VectorEncoder(Encoder[Vector, VectorSize, VectorSize]):
         """Whether each row has a vector."""
         return parts["values"][:, -1] == 0
 
+    def means_as(self, earlier: AnyEncoder) -> bool:
+        """Whether the earlier vectors were as wide, and scaled alike."""
+        return super().means_as(earlier) and earlier.fitted.width == self.fitted.width
+
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> VectorSize:
         """The scale of the earlier training: its parameters belong to that."""
-        same = self.measures_as(earlier, "normalize")
-        fits = same and earlier.fitted.width == self.fitted.width
-        return earlier.fitted if fits else self.fitted
+        return earlier.fitted
 
 
 def _vectors(

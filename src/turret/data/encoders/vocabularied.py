@@ -44,11 +44,15 @@ class VocabularyEncoder(Encoder[F, pl.Series, Vocabulary]):
         """Rows of its embedding table, the out-of-vocabulary row included."""
         return self.vocabulary.num_rows
 
+    def means_as(self, earlier: AnyEncoder) -> bool:
+        """Whether the earlier table's rows stand for ids, too, whatever kind of feature said so."""
+        return isinstance(earlier, VocabularyEncoder)
+
     def after(self, earlier: AnyEncoder, *, vanished: Literal["keep", "drop"]) -> Vocabulary:
-        """Today's ids, and those of the earlier vocabulary as far as `max_size` has room."""
-        if vanished == "drop" or not isinstance(earlier, VocabularyEncoder):
+        """Today's ids, and of the earlier ones the first as text, as `max_size` has room."""
+        if vanished == "drop":
             return self.vocabulary
-        known: pl.Series = earlier.vocabulary.ids
+        known: pl.Series = earlier.fitted.ids
         gone = known.filter(pl.Series(self.vocabulary.rows(known) == 0))
         if self.feature.max_size is not None:
             gone = gone.head(max(0, self.feature.max_size - len(self.vocabulary.ids)))

@@ -1,6 +1,9 @@
 """What features of every kind have in common."""
 
 import math
+from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeGuard
 
 import msgspec
@@ -22,7 +25,13 @@ __all__ = [
 ]
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Meta(msgspec.StructMeta, ABCMeta):
+    """Of structs that may have abstract methods."""
+
+
+class Described(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, metaclass=_Meta
+):
     """A feature of any kind.
 
     Args:
@@ -34,9 +43,9 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     embedding_dim: int | None = None
 
     @property
+    @abstractmethod
     def reads(self) -> tuple[str, ...]:
         """The columns that the feature is made of; each kind says which."""
-        raise NotImplementedError
 
     @property
     def key(self) -> str:
@@ -120,18 +129,20 @@ def table_name(tower: str, feature: Tabled) -> str:
     return feature.table or f"{tower}/{feature.key}"
 
 
-def refuse_keys_of_a_table(feature: Tabled, *, why: str) -> None:
+def refuse_keys_of_a_table(
+    feature: Tabled, *, why: str, further: Mapping[str, object] = MappingProxyType({})
+) -> None:
     """Refuse keys that say how a table is, of a feature that looks none up.
 
     Args:
-        feature: the feature, whose `embedding_dim` is no such key.
+        feature: the feature.
         why: the key and value that leave it without a table, and what would give it one.
+        further: such keys beside `table` and `learning_rate`, with their defaults.
 
     Raises:
         RecipeError: if one is given.
     """
-    defaults = {"table": None, "learning_rate": 1.0}
-    for key, default in defaults.items():
+    for key, default in {"table": None, "learning_rate": 1.0, **further}.items():
         if getattr(feature, key) != default:
             raise RecipeError(
                 f"feature {feature.key!r}: {key}, but it has no table",

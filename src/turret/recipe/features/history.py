@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-from turret.errors import RecipeError
 from turret.recipe.checks import require, require_positive
-from turret.recipe.features.base import Vocabularied, require_vocabularied
+from turret.recipe.features.base import Vocabularied, refuse_keys_of_a_table, require_vocabularied
 
 __all__ = ["History"]
 
@@ -66,7 +65,9 @@ class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="hi
         """Refuse impossible values."""
         require_vocabularied(self)
         if not self.has_table:
-            self._refuse_keys_of_a_table()
+            further = {"embedding_dim": None, "min_count": 1, "max_size": None}
+            why = 'lookup = "tower" takes the candidate tower\'s vectors, lookup = "table" has one'
+            refuse_keys_of_a_table(self, why=why, further=further)
         place = f"feature {self.key!r}"
         require(self.length >= 1, f"{place}: length", self.length, "at least 1")
         require_positive(f"{place}: half_life", self.half_life)
@@ -75,14 +76,3 @@ class History(Vocabularied, frozen=True, kw_only=True, tag_field="kind", tag="hi
         require(0 < self.hide < 1, f"{place}: hide", self.hide, "between 0 and 1")
         share = self.dropout
         require(0 <= share < 1, f"{place}: dropout", share, "at least 0 and below 1")
-
-    def _refuse_keys_of_a_table(self) -> None:
-        defaults = {"table": None, "embedding_dim": None, "learning_rate": 1.0, "min_count": 1}
-        for key, default in {**defaults, "max_size": None}.items():
-            if getattr(self, key) != default:
-                raise RecipeError(
-                    f'feature {self.key!r}: {key} beside lookup = "tower"',
-                    got=getattr(self, key),
-                    expected="none: the candidate tower gives the vectors",
-                    fix=f'Leave {key} out, or set lookup = "table".',
-                )
