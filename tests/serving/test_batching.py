@@ -46,6 +46,8 @@ def run(test: Callable[[Engine, Doubled], Awaitable[T]], **settings: int) -> tup
         finally:
             operation.gate.set()
             engine.stop()
+            # What the thread handed back last waits for one turn of the loop.
+            await asyncio.sleep(0)
             assert engine.waiting == 0
 
     return asyncio.run(running()), operation.calls
