@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from turret.recommender.recommender import (
         Recommender,
     )
+    from turret.serving.client import AsyncClient, Client
     from turret.toml import (
         builtin,
     )
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AsyncClient",
     "BPR",
     "Bag",
     "BenchmarkError",
@@ -112,6 +114,7 @@ __all__ = [
     "CheckpointError",
     "Checkpointing",
     "Checkpoints",
+    "Client",
     "Cross",
     "CrossNetwork",
     "Custom",
@@ -230,6 +233,7 @@ _HOME = {
     "turret.recipe.towers": ("Tower", "TwoTower"),
     "turret.recipe.training": ("Train",),
     "turret.recommender.recommender": ("Recommender",),
+    "turret.serving.client": ("AsyncClient", "Client"),
     "turret.toml": ("builtin",),
     "turret.train.checkpoint": ("Checkpoints",),
     "turret.train.state": ("train_step",),

@@ -1,5 +1,6 @@
 """Changes: acknowledged is durable, and only those with the right token may make them."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from servers import Server, serving
 
 from turret.errors import ServingError
 from turret.recommender.recommender import Recommender
+from turret.serving.client import AsyncClient, Client
 from turret.serving.settings import Settings
 from turret.serving.tokens import Tokens
 
@@ -117,6 +119,28 @@ def test_asking_needs_a_token_where_there_are_any(server: Server) -> None:
         assert send(server, "GET", "/readyz", token=token).status_code == 200
     basic = httpx.get(server.url + "/metrics", headers={"Authorization": f"Basic {READ}"})
     assert basic.status_code == 401
+
+
+def test_a_client_changes_too(server: Server) -> None:
+    with Client(server.url, token=WRITE) as client:
+        client.put({"film": ["by client", "other"], "title": ["Theirs", None]})
+        assert client.recommend({"user": [9]}, 1, where="title = 'Theirs'").ids == "by client"
+        client.remove(["other"])
+        client.saw([("9", ["by client"])])
+        hits = client.recommend({"user": [9]}, 200, exclude_seen=True)
+        assert not {"by client", "other"} & set(hits.ids[0])
+
+        async def asynchronously() -> None:
+            async with AsyncClient(server.url, token=WRITE) as other:
+                await other.saw([("a/b", ["f1"])])
+                await other.forget("9")
+                await other.put({"film": ["more"]})
+                await other.remove(["more", "by client"])
+
+        asyncio.run(asynchronously())
+        assert "by client" not in client.recommend({"user": [10]}, 200).ids
+    with Client(server.url, token=READ) as client, pytest.raises(ServingError, match="403"):
+        client.forget("10")
 
 
 def test_without_writable_there_is_nothing_to_change(tmp_path: Path) -> None:
