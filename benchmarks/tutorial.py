@@ -23,7 +23,8 @@ from turret.benchmarks.machine import machine
 from turret.benchmarks.timing import interleave
 from turret.bundle.bundle import Bundle
 from turret.data.movielens import movielens
-from turret.data.splits import Split, split
+from turret.data.parts import Split
+from turret.data.splits import split
 from turret.evaluation.measure import measure
 from turret.index import registry
 from turret.model.trained import TrainedModel

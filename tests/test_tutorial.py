@@ -10,7 +10,8 @@ import pytest
 
 from turret.data.dataset import Dataset
 from turret.data.movielens import movielens
-from turret.data.splits import Split, split
+from turret.data.parts import Split
+from turret.data.splits import split
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.loss import test_loss as loss_on_test
 from turret.evaluation.measure import measure, measure_baseline

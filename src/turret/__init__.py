@@ -23,8 +23,10 @@ if TYPE_CHECKING:
         MovieLens,
         movielens,
     )
+    from turret.data.parts import Split
     from turret.data.splits import (
-        Split,
+        fold_in_split,
+        given_split,
         leave_last_out_split,
         random_split,
         split,
@@ -161,6 +163,8 @@ __all__ = [
     "builtin",
     "evaluate",
     "fit",
+    "fold_in_split",
+    "given_split",
     "leave_last_out_split",
     "movielens",
     "prepare",
@@ -181,8 +185,10 @@ _HOME = {
         "MovieLens",
         "movielens",
     ),
+    "turret.data.parts": ("Split",),
     "turret.data.splits": (
-        "Split",
+        "fold_in_split",
+        "given_split",
         "leave_last_out_split",
         "random_split",
         "split",

@@ -5,14 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turret.data.dataset import Dataset, Interactions
-from turret.data.splits import (
-    Split,
-    leave_last_out_split,
-    random_split,
-    shared_pairs,
-    split,
-    temporal_split,
-)
+from turret.data.parts import Split, shared_pairs
+from turret.data.splits import leave_last_out_split, random_split, split, temporal_split
 from turret.errors import SplitError
 from turret.recipe import data as recipe
 

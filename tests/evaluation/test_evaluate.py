@@ -13,7 +13,8 @@ from evaluation.planted import TEST, TRAIN, Planted, dataset
 
 from turret.data.dataset import Dataset
 from turret.data.encoders.fitting import fit_encoders
-from turret.data.splits import Split, random_split
+from turret.data.parts import Split
+from turret.data.splits import random_split
 from turret.data.synthetic import SyntheticWorld, synthetic
 from turret.errors import EvaluationError, RecipeError
 from turret.evaluation import loss as loss_of

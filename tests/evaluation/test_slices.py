@@ -7,7 +7,8 @@ import pytest
 from evaluation.planted import TEST, TRAIN, Planted, dataset
 
 from turret.data.dataset import Dataset
-from turret.data.splits import Split, random_split
+from turret.data.parts import Split
+from turret.data.splits import random_split
 from turret.data.synthetic import synthetic
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.evaluate import evaluate

@@ -8,7 +8,8 @@ import pytest
 from bundles import by_country, dataset, model
 
 from turret.bundle.bundle import Bundle
-from turret.data.splits import Split, random_split
+from turret.data.parts import Split
+from turret.data.splits import random_split
 from turret.data.writing import interactions_table, write_tables
 from turret.errors import BundleError, DataError
 from turret.evaluation.metrics.figures import WHOLE

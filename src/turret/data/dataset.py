@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Float64, Int32, Int64, Integer
+from jaxtyping import Float32, Float64, Int32, Int64, Integer, Shaped
 
 from turret.data.conditions import condition_columns
 from turret.data.frames import (
@@ -39,12 +39,14 @@ class Interactions:
         candidate_row: rows of the candidate table, `[n]`.
         timestamp: seconds since 1970 (UTC), `[n]`, NaN where missing; None without a time column.
         weight: weights, `[n]`, finite and not negative; None when all count the same.
+        part: what a given split calls the part of each event, `[n]`; None where none is given.
     """
 
     query_row: Int32[np.ndarray, " n"]
     candidate_row: Int32[np.ndarray, " n"]
     timestamp: Float64[np.ndarray, " n"] | None = None
     weight: Float32[np.ndarray, " n"] | None = None
+    part: Shaped[np.ndarray, " n"] | None = None
 
     def __len__(self) -> int:
         """The number of events."""
@@ -64,6 +66,7 @@ class Interactions:
             candidate_row=self.candidate_row[indices],
             timestamp=None if self.timestamp is None else self.timestamp[indices],
             weight=None if self.weight is None else self.weight[indices],
+            part=None if self.part is None else self.part[indices],
         )
 
 
@@ -103,6 +106,7 @@ class Dataset:
         timestamp: str | None = None,
         timestamp_unit: str = "s",
         weight: str | None = None,
+        part: str | None = None,
         positive: str | None = None,
         queries: object | None = None,
         candidates: object | None = None,
@@ -119,6 +123,7 @@ class Dataset:
             timestamp: its column of times, if there is one.
             timestamp_unit: the unit of numeric times: `"s"`, `"ms"`, `"us"` or `"ns"`.
             weight: its column of weights, if there is one.
+            part: its column that says to which part of a given split each event belongs, as text.
             positive: an SQL condition such as `"user_rating >= 4"`; only the events that fulfil it
                 are kept. It is applied first, before anything else is looked at.
             queries: a table that describes queries, with the column `query_id`. Without it the
@@ -132,7 +137,9 @@ class Dataset:
             DataError: if a column is absent or of a wrong type, an id is missing, or no event is
                 left.
         """
-        named = [name for name in (query_id, candidate_id, timestamp, weight) if name is not None]
+        named = [
+            name for name in (query_id, candidate_id, timestamp, weight, part) if name is not None
+        ]
         if query_id == candidate_id:
             raise DataError("One column serves as query id and candidate id", got=query_id)
         events, notes = _events(interactions, named, positive=positive)
@@ -152,6 +159,7 @@ class Dataset:
                 candidate_row=candidate_row,
                 timestamp=None if times is None else timestamp_seconds(times, unit=timestamp_unit),
                 weight=None if weight is None else weight_values(events[weight]),
+                part=None if part is None else _names(events[part]),
             ),
             queries=query_table,
             candidates=candidate_table,
@@ -287,6 +295,17 @@ def _events(
         raise DataError("No interaction fulfils the condition", got=positive)
     note = f"{kept.height:,} of {events.height:,} interactions fulfil {positive!r}"
     return kept, (f"{note}; the others were left out",)
+
+
+def _names(column: pl.Series) -> Shaped[np.ndarray, " n"]:
+    """The names of parts as an array; refuses gaps."""
+    if column.null_count():
+        raise DataError(
+            f"The column {column.name} of parts lacks a value",
+            got=f"{column.null_count():,} of {len(column):,} interactions have none",
+            fix="Say of each interaction to which part it belongs.",
+        )
+    return column.cast(pl.String).to_numpy()
 
 
 def _left_out(others: pl.DataFrame, used: set[str]) -> tuple[str, ...]:

@@ -59,7 +59,9 @@ def load(config: recipe.Data, *, say: Say = say_on_stderr) -> Dataset:
     if config.source is not None:
         return _load_source(config.source, config, say=say)
     ids = [config.query_id, config.candidate_id]
-    named = [name for name in (*ids, config.timestamp, config.weight) if name is not None]
+    named = [
+        name for name in (*ids, config.timestamp, config.weight, config.part) if name is not None
+    ]
 
     def table(
         files: str | None, column: str, arrays: Mapping[str, str] | None
@@ -75,6 +77,7 @@ def load(config: recipe.Data, *, say: Say = say_on_stderr) -> Dataset:
         timestamp=config.timestamp,
         timestamp_unit=config.timestamp_unit,
         weight=config.weight,
+        part=config.part,
         positive=config.positive,
         queries=table(config.queries, config.query_id, config.query_arrays),
         candidates=table(config.candidates, config.candidate_id, config.candidate_arrays),
@@ -102,7 +105,12 @@ def _load_source(source: str, config: recipe.Data, *, say: Say) -> Dataset:
     name, colon, path = source.partition(":")
     if name not in source_names() or (name == "synthetic" and colon):
         raise RecipeError("data.source", got=source, fix=nearest(name, source_names()))
-    dropped = ("queries", "candidates", *(("weight", "positive") if name == "synthetic" else ()))
+    dropped = (
+        "part",
+        "queries",
+        "candidates",
+        *(("weight", "positive") if name == "synthetic" else ()),
+    )
     for key in dropped:
         if getattr(config, key) is not None:
             fix = "Leave it out, or read files instead of a source."

@@ -6,43 +6,25 @@ rows mean the same in each. The validation part comes off the training part: the
 same with and without it.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64
 
 from turret.data.dataset import Dataset
 from turret.data.frames import timestamp_seconds
+from turret.data.parts import Split, cut_parts
 from turret.errors import DataError, SplitError
 from turret.recipe import data as recipe
 
 __all__ = [
-    "Split",
+    "fold_in_split",
+    "given_split",
     "leave_last_out_split",
     "random_split",
-    "shared_pairs",
     "split",
     "temporal_split",
 ]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """The parts of a data set.
-
-    Attributes:
-        train: what a model learns from.
-        validation: what settings are chosen by, or None.
-        test: what a model is judged by.
-        notes: sentences on how the parts came about and what they share.
-    """
-
-    train: Dataset
-    validation: Dataset | None
-    test: Dataset
-    notes: tuple[str, ...]
 
 
 def split(dataset: Dataset, config: recipe.Split) -> Split:
@@ -83,6 +65,16 @@ def split(dataset: Dataset, config: recipe.Split) -> Split:
             cut=config.cut,
             validation_cut=config.validation_cut,
         )
+    if config.kind == "given":
+        return given_split(dataset, test=config.test, validation=config.validation)
+    if config.kind == "fold_in":
+        return fold_in_split(
+            dataset,
+            test_fraction=config.test_fraction,
+            validation_fraction=config.validation_fraction,
+            shown=config.fold_in,
+            seed=config.seed,
+        )
     return leave_last_out_split(dataset, validation=config.validation_fraction > 0)
 
 
@@ -111,7 +103,7 @@ def random_split(
     num_test, num_validation = round(n * test_fraction), round(n * validation_fraction)
     order = np.random.Generator(np.random.PCG64(seed)).permutation(n)
     num_train = max(n - num_test - num_validation, 0)
-    return _parts(
+    return cut_parts(
         dataset,
         train=order[:num_train],
         validation=order[num_train : n - num_test] if validation_fraction > 0 else None,
@@ -159,7 +151,7 @@ def temporal_split(
         validation_from = _moment(validation_cut, before, share=share)
         validation = np.flatnonzero(train & (times >= validation_from))
         train = train & (times < validation_from)
-    return _parts(
+    return cut_parts(
         dataset,
         train=np.flatnonzero(train),
         validation=validation,
@@ -199,7 +191,7 @@ def leave_last_out_split(dataset: Dataset, *, validation: bool = False) -> Split
     is_validation = np.zeros_like(is_test)
     if validation:
         is_validation[:-1] = is_test[1:] & ~first[:-1]
-    return _parts(
+    return cut_parts(
         dataset,
         train=np.sort(event[~(is_test | is_validation)]),
         validation=np.sort(event[is_validation]) if validation else None,
@@ -208,22 +200,104 @@ def leave_last_out_split(dataset: Dataset, *, validation: bool = False) -> Split
     )
 
 
-def shared_pairs(one: Dataset, other: Dataset) -> int:
-    """Counts the distinct pairs of query and candidate that occur in both parts.
+def given_split(dataset: Dataset, *, test: str, validation: str | None = None) -> Split:
+    """Splits events as their data say: by the names of parts that they come with.
 
     Args:
-        one: a part.
-        other: another part over the same tables.
+        dataset: the whole, of which each event names its part.
+        test: the name of the events that are tested on.
+        validation: the name of those that are validated on; None for no validation part. All other
+            events are trained on, whatever their parts are called.
 
     Returns:
-        Their number.
+        The parts, events in their former order.
+
+    Raises:
+        SplitError: if the events name no parts, or a part would be empty.
     """
-    return len(_pairs(one).to_frame().join(_pairs(other).to_frame(), on="pair", how="semi"))
+    part = dataset.interactions.part
+    if part is None:
+        raise SplitError(
+            "This split is given with the data, but they name no parts",
+            fix="Name the column that says which part an interaction belongs to as data.part.",
+        )
+    for name in (test, validation):
+        if name is not None and not (part == name).any():
+            raise SplitError(
+                "There is no such part in the data",
+                got=name,
+                expected=", ".join(repr(str(one)) for one in np.unique(part)[:10]),
+                fix="Name the parts in split.test and split.validation.",
+            )
+    is_test = part == test
+    is_validation = np.zeros_like(is_test) if validation is None else part == validation
+    return cut_parts(
+        dataset,
+        train=np.flatnonzero(~(is_test | is_validation)),
+        validation=None if validation is None else np.flatnonzero(is_validation),
+        test=np.flatnonzero(is_test),
+        how="as given",
+    )
 
 
-def _pairs(dataset: Dataset) -> pl.Series:
-    keys = dataset.interactions.query_row.astype(np.int64) * max(dataset.num_candidates, 1)
-    return pl.Series("pair", keys + dataset.interactions.candidate_row).unique()
+def fold_in_split(
+    dataset: Dataset,
+    *,
+    test_fraction: float,
+    validation_fraction: float = 0.0,
+    shown: float = 0.8,
+    seed: int,
+) -> Split:
+    """Holds out queries as a whole: of each a share of the events is shown, the others are asked.
+
+    A model is trained on other queries alone, so it must know a query by what it has met: strong
+    generalisation.
+
+    Args:
+        dataset: the whole.
+        test_fraction: the share of the queries that are tested on, between 0 and 1; of those with
+            at least two events.
+        validation_fraction: likewise the share that is validated on; 0 for none.
+        shown: the share of a held-out query's events that is shown, at least one and not all:
+            `floor(shown * events)` of them, drawn at random.
+        seed: decides what chance decides.
+
+    Returns:
+        The parts, events in their former order; `Split.fold_in` has what is shown.
+
+    Raises:
+        SplitError: if a part would be empty.
+
+    Reference:
+        Liang et al. (2018), Variational autoencoders for collaborative filtering, section 4.1.
+        https://arxiv.org/abs/1802.05814; the name is of Marlin (2004), Collaborative filtering: a
+        machine learning perspective.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    query = dataset.interactions.query_row
+    counts = np.bincount(query, minlength=dataset.num_queries)
+    drawn = rng.permutation(np.flatnonzero(counts >= 2))
+    tested = round(len(drawn) * test_fraction)
+    validated = round(len(drawn) * validation_fraction)
+    kind = np.zeros(dataset.num_queries, dtype=np.int8)
+    kind[drawn[:tested]] = 1
+    kind[drawn[tested : tested + validated]] = 2
+    # The place of each event among those of its query, in an order of chance.
+    order = np.lexsort((rng.random(len(query)), query))
+    begins = np.cumsum(counts) - counts
+    place = np.empty(len(query), dtype=np.int64)
+    place[order] = np.arange(len(query)) - begins[query[order]]
+    known = np.clip(np.floor(shown * counts), 1, np.maximum(counts - 1, 1))
+    is_shown = place < known[query]
+    of = kind[query]
+    return cut_parts(
+        dataset,
+        train=np.flatnonzero(of == 0),
+        validation=np.flatnonzero((of == 2) & ~is_shown) if validation_fraction > 0 else None,
+        test=np.flatnonzero((of == 1) & ~is_shown),
+        how=f"by held-out queries, seed {seed}",
+        fold_in=np.flatnonzero((of > 0) & is_shown),
+    )
 
 
 def _times(dataset: Dataset) -> np.ndarray:
@@ -265,38 +339,3 @@ def _iso(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, tz=UTC).isoformat()
     except (OverflowError, ValueError, OSError):
         return f"{seconds} s after 1970"
-
-
-def _parts(
-    dataset: Dataset,
-    *,
-    train: Int64[np.ndarray, " train"],
-    validation: Int64[np.ndarray, " validation"] | None,
-    test: Int64[np.ndarray, " test"],
-    how: str,
-) -> Split:
-    """Cuts the data set at these events, refuses empty parts and counts pairs on both sides."""
-    sizes = {"training": train, "validation": validation, "test": test}
-    for name, events in sizes.items():
-        if events is not None and len(events) == 0:
-            raise SplitError(
-                f"The {name} part of the split is empty ({how}, "
-                f"{len(dataset.interactions):,} interactions in all)",
-                fix="Choose other fractions or another cut, or give more interactions.",
-            )
-
-    def part(events: np.ndarray) -> Dataset:
-        return dataset.with_interactions(dataset.interactions.take(events))
-
-    learnt, tested = part(train), part(test)
-    validated = None if validation is None else part(validation)
-    counts = ", ".join(f"{len(e):,} {name}" for name, e in sizes.items() if e is not None)
-    notes = [f"Split {how}: {counts} interactions"]
-    for name, other in (("validation", validated), ("test", tested)):
-        shared = 0 if other is None else shared_pairs(learnt, other)
-        if shared:
-            notes.append(
-                f"{shared:,} pairs of query and candidate occur in both the training and the "
-                f"{name} part"
-            )
-    return Split(train=learnt, validation=validated, test=tested, notes=tuple(notes))

@@ -8,7 +8,7 @@ import numpy as np
 
 from turret.data.dataset import Dataset
 from turret.data.histories import with_histories
-from turret.data.splits import Split
+from turret.data.parts import Split
 from turret.errors import EvaluationError, MissingPartError
 from turret.evaluation.baselines import base
 from turret.evaluation.baselines.fitting import fit_baseline
@@ -83,7 +83,9 @@ def evaluate(
 
     Args:
         model: what is evaluated.
-        split: the parts of the data, or training and test data over the same tables.
+        split: the parts of the data, or training and test data over the same tables. Of held-out
+            queries `split.fold_in` is shown to the model and to the baselines, and counts as seen;
+            nothing is trained on it.
         ks: the list lengths.
         loss: the loss to compute on the test pairs too; None leaves it out. Needs a
             `TrainedModel`.
@@ -112,15 +114,14 @@ def evaluate(
             score-based evaluation is asked of an index that is not exact.
         RecipeError: if a baseline does not exist.
     """
-    train, test = (split.train, split.test) if isinstance(split, Split) else split
-    if isinstance(model, TrainedModel):
-        seen = train
-        train, test = (with_histories(part, model.config, train=seen) for part in (train, test))
+    train, seen, test = _parts(model, split)
     _check(train, test, index=index, score_based=score_based)
     lengths, ties = check_ks(ks), "truth" if score_based else "row"
     index = None if score_based else index
-    own, seconds = _own(model, index, train, test, ks=lengths, ties=ties)
-    rivals, left_out = _rivals(resolve_baselines(baselines), train, test, ks=lengths, ties=ties)
+    own, seconds = _own(model, index, seen, test, ks=lengths, ties=ties)
+    rivals, left_out = _rivals(
+        resolve_baselines(baselines), (train, seen), test, ks=lengths, ties=ties
+    )
     fitted = {name: rival.fitted for name, rival in rivals.items()}
     k, found = headline(lengths), _differences(own, rivals, resamples=bootstrap, seed=seed)
     return Report(
@@ -128,9 +129,9 @@ def evaluate(
         intervals=_intervals(own, resamples=bootstrap, seed=seed),
         baselines={name: rival.figures for name, rival in rivals.items()},
         differences=found,
-        slices=_sliced(own, rivals, slices_of(own.truth, train), k=k) if slices else (),
-        deciles=_sliced(own, rivals, popularity_deciles(own.truth, train), k=k) if slices else (),
-        lists=list_report(model, fitted, (train, test), k=k, index=index, seed=seed)
+        slices=_sliced(own, rivals, slices_of(own.truth, seen), k=k) if slices else (),
+        deciles=_sliced(own, rivals, popularity_deciles(own.truth, seen), k=k) if slices else (),
+        lists=list_report(model, fitted, (seen, test), k=k, index=index, seed=seed)
         if lists
         else None,
         train=_train(model, train, ks=lengths, queries=train_queries, ties=ties, seed=seed),
@@ -138,9 +139,24 @@ def evaluate(
         queries=own.seen_included.queries,
         pairs=own.seen_included.pairs,
         candidates=test.num_candidates,
-        warnings=(*_warnings(own, rivals, found, (train, test), k=k), *left_out),
+        warnings=(*_warnings(own, rivals, found, (seen, test), k=k), *left_out),
         seconds=seconds,
     )
+
+
+def _parts(
+    model: Model, split: Split | tuple[Dataset, Dataset]
+) -> tuple[Dataset, Dataset, Dataset]:
+    """What was trained on, what is known when the test is asked for, and the test."""
+    if isinstance(split, Split):
+        train, seen, test = split.train, split.seen, split.test
+    else:
+        (train, test), seen = split, split[0]
+    if not isinstance(model, TrainedModel):
+        return train, seen, test
+    shown = with_histories(seen, model.config, train=seen)
+    learnt = shown if train is seen else with_histories(train, model.config, train=seen)
+    return learnt, shown, with_histories(test, model.config, train=seen)
 
 
 def _check(train: Dataset, test: Dataset, *, index: Searchable | None, score_based: bool) -> None:
@@ -187,23 +203,34 @@ def _own(
 
 
 def _rivals(
-    baselines: Sequence[Baseline], train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
+    baselines: Sequence[Baseline],
+    known: tuple[Dataset, Dataset],
+    test: Dataset,
+    *,
+    ks: Sequence[int],
+    ties: Ties,
 ) -> tuple[dict[str, _Rival], list[str]]:
     """What was measured of each baseline, and a sentence on each that could not be fitted."""
     rivals, left_out = dict[str, _Rival](), list[str]()
     for one in baselines:
         try:
-            rivals[one.label] = _baseline(one, train, test, ks=ks, ties=ties)
+            rivals[one.label] = _baseline(one, known, test, ks=ks, ties=ties)
         except (EvaluationError, MissingPartError) as error:
             left_out.append(f"The baseline {one.label} was left out: {error}")
     return rivals, left_out
 
 
 def _baseline(
-    config: Baseline, train: Dataset, test: Dataset, *, ks: Sequence[int], ties: Ties
+    config: Baseline,
+    known: tuple[Dataset, Dataset],
+    test: Dataset,
+    *,
+    ks: Sequence[int],
+    ties: Ties,
 ) -> _Rival:
-    fitted, seconds = fit_baseline(config, train)
-    views = measure_baseline(fitted, test, train=train, ks=ks, ties=ties)
+    train, seen = known
+    fitted, seconds = fit_baseline(config, train, seen=seen)
+    views = measure_baseline(fitted, test, train=seen, ks=ks, ties=ties)
     return _Rival(fitted, views, seconds)
 
 

@@ -13,7 +13,8 @@ from turret.bundle.bundle import Bundle
 from turret.data import sources
 from turret.data.dataset import Dataset
 from turret.data.histories import with_histories
-from turret.data.splits import Split, split
+from turret.data.parts import Split
+from turret.data.splits import split
 from turret.errors import BundleError, EvaluationError
 from turret.evaluation.comparison import Comparison
 from turret.evaluation.measure import View, Views, measure
@@ -121,8 +122,8 @@ def _test(name: str, bundle: Bundle, parts: Split, *, ks: Sequence[int]) -> _Tes
     """Measure a bundle."""
     trained = bundle.trained
     assert isinstance(trained, TrainedModel)
-    train = with_histories(parts.train, trained.config, train=parts.train)
-    test = with_histories(parts.test, trained.config, train=parts.train)
+    train = with_histories(parts.seen, trained.config, train=parts.seen)
+    test = with_histories(parts.test, trained.config, train=parts.seen)
     if bundle.index.is_exact:
         found = measure(trained, test, train=train, ks=ks)
     else:

@@ -9,7 +9,7 @@ import msgspec
 from turret import toml
 from turret.data.dataset import Dataset
 from turret.data.histories import with_histories
-from turret.data.splits import Split
+from turret.data.parts import Split
 from turret.evaluation.cautions import about_learning
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.insight import neighbourhoods, score_figures
@@ -63,7 +63,8 @@ def judge(
         index=None if index.is_exact else index,
     )
     train, test = (parts.train, parts.test) if isinstance(parts, Split) else parts
-    train, test = (with_histories(part, trained.config, train=train) for part in (train, test))
+    seen = parts.seen if isinstance(parts, Split) else train
+    train, test = (with_histories(part, trained.config, train=seen) for part in (train, test))
     stopping = recipe.train.early_stopping
     learning = about_learning(
         epochs, metric=None if stopping is None else stopping.metric, asked=recipe.train.epochs
@@ -142,9 +143,11 @@ def _summary(
     """What a reader should know of the data: how many of what, and notes."""
     whole = train.summary()
     validation = parts.validation if isinstance(parts, Split) else None
+    fold_in = parts.fold_in if isinstance(parts, Split) else None
     notes = [*train.notes, *(parts.notes if isinstance(parts, Split) else ())]
     return {
         "training_interactions": len(train.interactions),
+        "fold_in_interactions": None if fold_in is None else len(fold_in.interactions),
         "validation_interactions": None if validation is None else len(validation.interactions),
         "test_interactions": len(test.interactions),
         "queries": whole["queries"],

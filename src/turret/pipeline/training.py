@@ -12,7 +12,8 @@ import msgspec
 from turret.bundle import bundle
 from turret.data import sources
 from turret.data.dataset import Dataset
-from turret.data.splits import Split, split
+from turret.data.parts import Split
+from turret.data.splits import split
 from turret.evaluation.report import Report
 from turret.index import registry
 from turret.model.bodies.custom_class import custom_class

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from turret.data.dataset import Dataset
-from turret.data.splits import Split
+from turret.data.parts import Split
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.metrics.figures import parse_label
 from turret.model.trained import TrainedModel
@@ -42,7 +42,7 @@ def validation_of(
     def measure(trained: TrainedModel) -> dict[str, float]:
         report = evaluate(
             trained,
-            (parts.train, measured),
+            (parts.seen, measured),
             ks=(depth,),
             bootstrap=0,
             baselines=(),

@@ -90,7 +90,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         """Refuse sections that do not fit together."""
-        held_back = self.split.validation_fraction > 0 or self.split.validation_cut is not None
+        split = self.split
+        held_back = split.validation_fraction > 0 or split.validation_cut or split.validation
+        if split.kind == "given" and self.data.part is None:
+            raise RecipeError(
+                "A given split needs the names of the parts",
+                fix="Name their column as data.part, or split in another way.",
+            )
         if self.train.early_stopping is not None and not held_back:
             raise RecipeError(
                 "train.early_stopping has no validation part to measure on",
@@ -99,7 +105,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def settled(self) -> "Recipe":
         """The same recipe with `sees` of a history said: "past" unless batches are queries."""
-        by_time = self.data.timestamp is not None and self.split.kind != "random"
+        by_time = self.data.timestamp is not None and self.split.kind in (
+            "temporal",
+            "leave_last_out",
+        )
         past = by_time and batch_unit(self.train, self.loss) != "queries"
         features = tuple(
             msgspec.structs.replace(f, sees="past" if past else "others")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int32, Int64
 
 from turret.data.dataset import Dataset
 from turret.errors import MissingPartError
@@ -38,7 +38,7 @@ class Factors:
         return self.queries[query_row] @ self.candidates.T
 
 
-def fit_ials(train: Dataset, config: IALS) -> Factors:
+def fit_ials(train: Dataset, config: IALS, *, seen: Dataset) -> Factors:
     r"""Implicit alternating least squares: a candidate that was met weighs alpha, another one 1.
 
     Minimises `sum_ui w_ui (x_ui - q_u . c_i)^2 + regularization (sum_u |q_u|^2 + sum_i |c_i|^2)`
@@ -47,6 +47,8 @@ def fit_ials(train: Dataset, config: IALS) -> Factors:
     Args:
         train: the training part.
         config: factors, regularisation, alpha, iterations, seed.
+        seen: what queries are known by when they are asked for: one of which it has more than
+            `train` gets the vector that fits that best while the candidates' stand.
 
     Returns:
         The fitted baseline.
@@ -74,6 +76,13 @@ def fit_ials(train: Dataset, config: IALS) -> Factors:
             use_gpu=False,
         )
         model.fit(met_matrix(train), show_progress=False)
-    return Factors(
-        np.asarray(model.user_factors, np.float32), np.asarray(model.item_factors, np.float32)
-    )
+        queries = np.asarray(model.user_factors, np.float32).copy()
+        held_out = np.flatnonzero(_events(train) != _events(seen))
+        if len(held_out):
+            queries[held_out] = model.recalculate_user(held_out, met_matrix(seen)[held_out])
+    return Factors(queries, np.asarray(model.item_factors, np.float32))
+
+
+def _events(dataset: Dataset) -> Int64[np.ndarray, " queries"]:
+    """How many events each query has."""
+    return np.bincount(dataset.interactions.query_row, minlength=dataset.num_queries)

@@ -103,6 +103,17 @@ class CandidateLinks:
         self._met = met
         self._links = links
 
+    def asked_by(self, met: sparse.csr_array) -> "CandidateLinks":
+        """The same links for queries that met other candidates.
+
+        Args:
+            met: who met what, over the same candidates.
+
+        Returns:
+            Another one.
+        """
+        return CandidateLinks(met, self._links)
+
     @property
     def num_candidates(self) -> int:
         """The number of candidates it scores."""
