@@ -32,6 +32,7 @@ from turret.recipe.schedule import Schedule
 from turret.recipe.stopping import Checkpointing, EarlyStopping, WarmStart
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
+from turret.recipe.tuning import Range, Tune
 
 PAGES = {
     name: (ROOT / "docs" / name).read_text(encoding="utf-8")
@@ -66,6 +67,8 @@ STRUCTS = [
     Schedule,
     Evaluation,
     Index,
+    Tune,
+    Range,
 ]
 
 

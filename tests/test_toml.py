@@ -120,8 +120,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ),
         (
             SMALL + "[split]\nkind = 'randon'",
-            "here: split.kind: got 'randon', expected 'leave_last_out' or 'random' or 'temporal'."
-            " Did you mean 'random'?",
+            "here: split.kind: got 'randon', expected 'fold_in' or 'given' or 'leave_last_out'"
+            " or 'random' or 'temporal'. Did you mean 'random'?",
         ),
     ],
 )

@@ -29,6 +29,7 @@ _OPTIONAL = (
     ("approximate search", "scann", None),
     ("approximate search", "faiss-cpu", "faiss"),
     ("TensorBoard logs", "tensorboardX", "tensorboard"),
+    ("tuning", "optuna", "tune"),
 )
 
 

@@ -89,6 +89,9 @@ def _check(value: object, info: msgspec.inspect.Type, *, path: str, where: str) 
             )
     elif isinstance(info, msgspec.inspect.StructType) and isinstance(value, Mapping):
         _check_keys(cast("Mapping[str, object]", value), info, path=path, where=where)
+    elif isinstance(info, msgspec.inspect.DictType) and isinstance(value, Mapping):
+        for key, inner in cast("Mapping[str, object]", value).items():
+            _check(inner, info.value_type, path=f'{path}."{key}"', where=where)
     elif isinstance(
         info, msgspec.inspect.CollectionType | msgspec.inspect.VarTupleType
     ) and isinstance(value, list):

@@ -12,7 +12,7 @@ from turret.errors import RecipeError, nearest
 from turret.recipe.recipe import Recipe
 from turret.strict import convert
 
-__all__ = ["builtin", "builtin_names", "dumps", "load", "loads", "override"]
+__all__ = ["builtin", "builtin_names", "dumps", "load", "loads", "override", "replaced"]
 
 
 def loads(text: str | bytes, *, where: str = "recipe") -> Recipe:
@@ -89,17 +89,40 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
         >>> override(builtin("tutorial"), {"train.epochs": "5", "index.kind": "scann"}).train.epochs
         5
     """
+    values = {key: _value(text) for key, text in changes.items()}
+    return replaced(recipe, values, where="--set")
+
+
+def replaced(recipe: Recipe, values: Mapping[str, object], *, where: str) -> Recipe:
+    """Return a recipe with some values changed.
+
+    Args:
+        recipe: the recipe to start from.
+        values: value by dotted key, as TOML would hold it; a number counts places of a list from 0.
+        where: what the values come from; each message starts with it.
+
+    Returns:
+        The changed recipe.
+
+    Raises:
+        RecipeError: a key is unknown or a value impossible.
+
+    Example:
+        >>> replaced(builtin("tutorial"), {"loss.temperature": 0.5}, where="here").loss.temperature
+        0.5
+    """
     plain = _plain(recipe)
-    for key, text in changes.items():
+    for key, value in values.items():
         *path, last = key.split(".")
         section: Any = plain
         for part in path:
-            section = _step(section, part, key)
+            section = _step(section, part, f"{where} {key}")
         if isinstance(section, list):
-            section[_position(cast("list[object]", section), last, key)] = _value(text)
+            items = cast("list[object]", section)
+            items[_position(items, last, f"{where} {key}")] = value
         else:
-            section[last] = _value(text)
-    return convert(plain, Recipe, where="--set")
+            section[last] = value
+    return convert(plain, Recipe, where=where)
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
@@ -115,21 +138,21 @@ def _without_none(value: object) -> object:
     return value
 
 
-def _step(section: Any, part: str, key: str) -> Any:
+def _step(section: Any, part: str, what: str) -> Any:
     """Return the section one part of a dotted key further down, made when it is not there."""
     if isinstance(section, list):
         items = cast("list[object]", section)
-        return items[_position(items, part, key)]
+        return items[_position(items, part, what)]
     inner = section.setdefault(part, {})
     if not isinstance(inner, dict | list):
-        raise RecipeError(f"--set {key}: {part} holds a value, not further keys", got=inner)
+        raise RecipeError(f"{what}: {part} holds a value, not further keys", got=inner)
     return cast("object", inner)
 
 
-def _position(items: list[object], part: str, key: str) -> int:
+def _position(items: list[object], part: str, what: str) -> int:
     if not part.isdigit() or int(part) >= len(items):
         expected = f"a position from 0 to {len(items) - 1}"
-        raise RecipeError(f"--set {key}", got=part, expected=expected)
+        raise RecipeError(what, got=part, expected=expected)
     return int(part)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from turret.cli import answers, benchmarks, bundles, indexing, serving, training
+from turret.cli import answers, benchmarks, bundles, indexing, serving, training, tuning
 from turret.errors import TurretError
 
 __all__ = ["app", "main", "options"]
@@ -52,6 +52,7 @@ def options(
 
 
 training.add_commands(app)
+tuning.add_commands(app)
 bundles.add_commands(app)
 indexing.add_commands(app)
 answers.add_commands(app)

@@ -95,6 +95,12 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     validation: str | None = None
     fold_in: float = 0.8
 
+    @property
+    def has_validation(self) -> bool:
+        """Whether a validation part is held back."""
+        named = self.validation_cut is not None or self.validation is not None
+        return self.validation_fraction > 0 or named
+
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         test, validation = self.test_fraction, self.validation_fraction

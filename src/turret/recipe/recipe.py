@@ -19,6 +19,7 @@ from turret.recipe.features.history import History
 from turret.recipe.loss import Loss, Softmax
 from turret.recipe.towers import TwoTower
 from turret.recipe.training import Train, batch_unit
+from turret.recipe.tuning import Tune
 
 __all__ = ["Evaluation", "Index", "Recipe"]
 
@@ -78,6 +79,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         train: how the parameters are found.
         evaluation: how the result is judged.
         index: how candidates are found.
+        tune: where settings are looked for; None leaves that to a default.
     """
 
     data: Data
@@ -87,17 +89,17 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     train: Train = Train()
     evaluation: Evaluation = Evaluation()
     index: Index = Index()
+    tune: Tune | None = None
 
     def __post_init__(self) -> None:
         """Refuse sections that do not fit together."""
         split = self.split
-        held_back = split.validation_fraction > 0 or split.validation_cut or split.validation
         if split.kind == "given" and self.data.part is None:
             raise RecipeError(
                 "A given split needs the names of the parts",
                 fix="Name their column as data.part, or split in another way.",
             )
-        if self.train.early_stopping is not None and not held_back:
+        if self.train.early_stopping is not None and not split.has_validation:
             raise RecipeError(
                 "train.early_stopping has no validation part to measure on",
                 fix="Set split.validation_fraction above 0, or leave early stopping out.",

@@ -1,0 +1,1 @@
+"""Looking for settings of a recipe by its validation part."""
