@@ -28,6 +28,7 @@ from turret.recipe.features.timestamp import Timestamp
 from turret.recipe.features.vector import Vector
 from turret.recipe.loss import BPR, WARP, Softmax
 from turret.recipe.recipe import Evaluation, Index
+from turret.recipe.sampled import Sampled
 from turret.recipe.schedule import Schedule
 from turret.recipe.stopping import Checkpointing, EarlyStopping, WarmStart
 from turret.recipe.towers import Tower, TwoTower
@@ -66,6 +67,7 @@ STRUCTS = [
     WarmStart,
     Schedule,
     Evaluation,
+    Sampled,
     Index,
     Tune,
     Range,

@@ -75,6 +75,7 @@ def test_a_report_has_the_agreed_shape(report: Report) -> None:
             "slices",
             "deciles",
             "lists",
+            "sampled",
             "train",
             "loss",
         ),

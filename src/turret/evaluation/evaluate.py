@@ -30,12 +30,14 @@ from turret.evaluation.parts import (
 from turret.evaluation.ranking import Ties
 from turret.evaluation.report import Report
 from turret.evaluation.retrieved import Searchable, measure_index
+from turret.evaluation.sampled import sampled_report
 from turret.evaluation.shown import list_report
 from turret.evaluation.slices import Slice, popularity_deciles, slices_of
 from turret.evaluation.truth import Truth
 from turret.model.trained import TrainedModel
 from turret.recipe.baselines import Baseline, resolve_baselines
 from turret.recipe.loss import Loss
+from turret.recipe.sampled import Sampled
 
 __all__ = ["evaluate"]
 
@@ -70,6 +72,7 @@ def evaluate(
     index: Searchable | None = None,
     slices: bool = True,
     lists: bool = True,
+    sampled: Sampled | None = None,
     score_based: bool = False,
     seed: int = 42,
 ) -> Report:
@@ -102,6 +105,8 @@ def evaluate(
         slices: take figures by how often training met the candidate and the query, too.
         lists: take the figures of the lists that queries are shown, at one list length, too: of
             10,000 queries, drawn at random, where there are more.
+        sampled: also rank each test candidate among a few sampled ones, by the model's own scores,
+            to reproduce papers that did; None does not.
         score_based: let a test candidate come before others of the same score, as the reference
             does, instead of ranking as an index serves. Ties then look better than they are.
         seed: seed of the bootstrap and of the draw of training queries.
@@ -134,6 +139,9 @@ def evaluate(
         lists=list_report(model, fitted, (seen, test), k=k, index=index, seed=seed)
         if lists
         else None,
+        sampled=None
+        if sampled is None
+        else sampled_report(model, fitted, (seen, test, *_else_held_back(split)), sampled),
         train=_train(model, train, ks=lengths, queries=train_queries, ties=ties, seed=seed),
         loss=None if loss is None else _loss(model, test, loss=loss, batch_size=batch_size),
         queries=own.seen_included.queries,
@@ -157,6 +165,12 @@ def _parts(
     shown = with_histories(seen, model.config, train=seen)
     learnt = shown if train is seen else with_histories(train, model.config, train=seen)
     return learnt, shown, with_histories(test, model.config, train=seen)
+
+
+def _else_held_back(split: Split | tuple[Dataset, Dataset]) -> tuple[Dataset, ...]:
+    """What neither trained nor tests."""
+    validation = split.validation if isinstance(split, Split) else None
+    return () if validation is None else (validation,)
 
 
 def _check(train: Dataset, test: Dataset, *, index: Searchable | None, score_based: bool) -> None:

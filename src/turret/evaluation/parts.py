@@ -15,6 +15,7 @@ __all__ = [
     "ListFigures",
     "Neighbour",
     "Neighbourhood",
+    "SampledFigures",
     "ScoreFigures",
     "SliceFigures",
     "TrainFigures",
@@ -118,6 +119,34 @@ class ListFigures(msgspec.Struct, frozen=True, kw_only=True):
     queries: int
     model: Figures
     baselines: dict[str, Figures] = {}
+
+
+class SampledFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of test candidates among a few sampled ones, as some papers have them.
+
+    Args:
+        pairs: how many test pairs, each against negatives of its own.
+        fewest: the least number of negatives of a pair.
+        most: the greatest.
+        model: by name, such as `"sampled_hit_rate@10"`, those of the model.
+        baselines: those of each baseline by its name, against the same negatives.
+        caution: what these figures are not.
+    """
+
+    pairs: int
+    fewest: int
+    most: int
+    model: dict[str, float]
+    baselines: dict[str, dict[str, float]] = {}
+    caution: str = "sampled: not comparable with full ranking"
+
+    @property
+    def title(self) -> str:
+        """What figures these are, with the caution."""
+        among = f"{self.most:,}"
+        if self.fewest < self.most:
+            among = f"{self.fewest:,} to {among}"
+        return f"1 against {among}, {self.caution}"
 
 
 class EpochFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from turret.evaluation.parts import (
     Intervals,
     ListFigures,
     Neighbourhood,
+    SampledFigures,
     ScoreFigures,
     SliceFigures,
     TrainFigures,
@@ -40,6 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         deciles: the recall by the popularity of the candidate: ten groups of as many candidates,
             the least popular first; none when not computed.
         lists: the figures of the lists that are shown; None when not computed.
+        sampled: the figures of test candidates among a few sampled ones; None when not computed.
         train: the model's figures on training pairs; None when not computed.
         loss: `"test"`, the mean over the test pairs, and `"last_batch"`, the sum over the last
             batch; None when not computed.
@@ -69,6 +71,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     slices: tuple[SliceFigures, ...] = ()
     deciles: tuple[SliceFigures, ...] = ()
     lists: ListFigures | None = None
+    sampled: SampledFigures | None = None
     train: TrainFigures | None = None
     loss: dict[str, float] | None = None
     queries: int
@@ -128,7 +131,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         notes = [_counts(self), *_timing(self)]
         return draw(
             columns,
-            breakdowns=[*_breakdowns(self.slices), *_lists(self.lists)],
+            breakdowns=[*_breakdowns(self.slices), *_lists(self.lists), *_sampled(self.sampled)],
             notes=notes,
             warnings=self.warnings,
             plain=plain,
@@ -206,6 +209,14 @@ def _lists(lists: ListFigures | None) -> list[Breakdown]:
     return [Breakdown(title, ("model", *lists.baselines), rows, best=False)]
 
 
+def _sampled(sampled: SampledFigures | None) -> list[Breakdown]:
+    if sampled is None:
+        return []
+    systems = (sampled.model, *sampled.baselines.values())
+    rows = [(name, sampled.pairs, [each[name] for each in systems]) for name in sampled.model]
+    return [Breakdown(sampled.title, ("model", *sampled.baselines), rows)]
+
+
 def band(one: SliceFigures) -> str:
     """What a slice is called.
 
@@ -251,6 +262,7 @@ def _restored(value: object) -> object:
         if isinstance(fixed.get(name), list):
             # Of a slice `most` may be none.
             fixed[name] = [_restored(one) for one in cast("list[object]", fixed[name])]
-    if "lists" in fixed:
-        fixed["lists"] = _restored(fixed["lists"])
+    for name in ("lists", "sampled"):
+        if name in fixed:
+            fixed[name] = _restored(fixed[name])
     return fixed

@@ -60,6 +60,7 @@ def judge(
         train_queries=train_queries,
         slices=config.slices,
         lists=config.lists,
+        sampled=config.sampled,
         index=None if index.is_exact else index,
     )
     train, test = (parts.train, parts.test) if isinstance(parts, Split) else parts

@@ -17,6 +17,7 @@ from turret.recipe.checks import (
 from turret.recipe.data import Data, Split
 from turret.recipe.features.history import History
 from turret.recipe.loss import Loss, Softmax
+from turret.recipe.sampled import Sampled
 from turret.recipe.towers import TwoTower
 from turret.recipe.training import Train, batch_unit
 from turret.recipe.tuning import Tune
@@ -36,6 +37,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         slices: whether figures are given by how often training met the candidate, and the query.
         lists: whether figures are given of the lists that queries are shown: coverage, Gini,
             popularity, novelty, diversity.
+        sampled: how test candidates are also ranked among a few sampled ones; None does not.
     """
 
     ks: Sequence[int] = (1, 5, 10, 20, 50, 100)
@@ -44,6 +46,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     baselines: Sequence[str | Baseline] = ("popularity", "item_knn", "ease")
     slices: bool = True
     lists: bool = True
+    sampled: Sampled | None = None
 
     def __post_init__(self) -> None:
         """Keep tuples and refuse impossible values."""

@@ -17,6 +17,8 @@ _NOTES = {
     "By popularity": "Of test pairs, by how many training pairs their candidate has.",
     "What is shown": "Of the lists that queries are shown, whatever is true. Coverage is the share "
     "of all candidates in them; Gini says how unevenly these share the places.",
+    "Among a few": "Each test candidate among sampled ones, as some papers have it. It orders "
+    "models in another way than the whole ranking does.",
     "Scores": "How far the model tells test pairs from pairs of chance.",
     "Neighbourhoods": "The candidates that most queries met, and those whose vectors point most "
     "nearly the same way.",
@@ -88,6 +90,7 @@ def _sections(report: Report, views: list[str], recipe: str | None) -> list[str]
         "By the length of the list": both(sections.by_k),
         "By popularity": both(sections.by_popularity),
         "What is shown": both(sections.shown_lists),
+        "Among a few": sections.sampled(report),
         "Scores": sections.scores(report),
         "Learning": sections.learning(report),
         "Neighbourhoods": sections.neighbours(report),

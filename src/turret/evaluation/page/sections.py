@@ -19,6 +19,7 @@ __all__ = [
     "figures_table",
     "learning",
     "neighbours",
+    "sampled",
     "scores",
     "shown_lists",
     "tiles",
@@ -177,6 +178,19 @@ def shown_lists(report: Report, view: str) -> str:
         ]
         rows.append((name, cells))
     return card(f'<div class="even">{table(["", *systems], rows)}</div>')
+
+
+def sampled(report: Report) -> str:
+    """The figures among a few sampled candidates, with what they are not."""
+    found = report.sampled
+    if found is None:
+        return ""
+    systems = {"model": found.model, **found.baselines}
+    rows = [
+        (name, [f"<td>{number(each[name])}</td>" for each in systems.values()])
+        for name in found.model
+    ]
+    return card(table(["", *systems], rows), found.title)
 
 
 def scores(report: Report) -> str:
