@@ -151,6 +151,7 @@ def test_defaults_of_a_recipe() -> None:
         (lambda: Train(weight_decay=-0.1), "train.weight_decay: got -0.1"),
         (lambda: Train(clip_norm=0.0), "train.clip_norm: got 0.0"),
         (lambda: Train(averaging=1.0), "train.averaging: got 1.0, expected between 0 and 1."),
+        (lambda: Train(query_balance=2.0), "train.query_balance: got 2.0, expected from 0 to 1."),
         (lambda: Train(dense_learning_rate=-1.0), "train.dense_learning_rate: got -1.0"),
         (
             lambda: Train(dense_optimizer_options={"b1": 0.5}),

@@ -152,6 +152,24 @@ def test_without_weights_every_pair_counts_1():
     assert batch.pair_weight[:64].tolist() == [1.0] * 64
 
 
+def test_a_pair_counts_by_how_many_its_query_has():
+    data = dataset()
+    even, plain = (batches(data, batch_size=NUM_EVENTS, query_balance=b)(0) for b in (0.5, 0.0))
+    counts = np.bincount(data.interactions.query_row, minlength=data.num_queries)
+    share = counts.clip(1) ** -0.5
+    share *= NUM_EVENTS / share[data.interactions.query_row].sum()  # 1 on average over the pairs
+    row = data.interactions.query_row[batches(data, batch_size=NUM_EVENTS).events(0)]
+    np.testing.assert_allclose(
+        even.pair_weight[:NUM_EVENTS], plain.pair_weight[:NUM_EVENTS] * share[row], rtol=1e-6
+    )
+
+
+def test_at_balance_1_every_query_counts_alike():
+    batch = batches(dataset(weight=False), batch_size=NUM_EVENTS, query_balance=1.0)(0)
+    of_query = np.bincount(batch.pair_query[:NUM_EVENTS], batch.pair_weight[:NUM_EVENTS])
+    np.testing.assert_allclose(of_query, NUM_EVENTS / len(of_query), rtol=1e-5)
+
+
 def test_nothing_to_train_on():
     data = dataset()
     empty = data.with_interactions(data.interactions.take(np.arange(0)))

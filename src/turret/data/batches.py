@@ -80,6 +80,7 @@ class Batches:
         histories: What a training shows of what a query met, so that no pair finds its own
             candidate there; None reads the query table as it stands.
         dropout: Whether ids are dropped as their features say.
+        query_balance: By which power of 1 / its query's interactions a pair counts.
     """
 
     dataset: Dataset
@@ -93,6 +94,7 @@ class Batches:
     catalogue: Int32[np.ndarray, " c"] | None = None
     histories: Histories | None = None
     dropout: bool = False
+    query_balance: float = 0.0
     _orders: dict[int, Int64[np.ndarray, " n"]] = field(
         default_factory=dict[int, Int64[np.ndarray, " n"]], init=False, repr=False
     )
@@ -156,6 +158,8 @@ class Batches:
         split = len(columns.rows)
         weights = interactions.weight
         weight = np.ones(len(events), np.float32) if weights is None else weights[events]
+        if self.query_balance > 0:
+            weight = weight * self._share_of_query[query_row]
         pairs = _Pairs(asked.pair_query, columns.pair_candidate, weight)
         if self._pairs_distinct:
             pairs = pairs.distinct(len(columns.rows))
@@ -288,6 +292,14 @@ class Batches:
     def _events_of(self, groups: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " p"]:
         starts, events = self._events_by_group
         return events[_spread(starts, groups)[0]]
+
+    @cached_property
+    def _share_of_query(self) -> Float32[np.ndarray, " queries"]:
+        """What a pair of each query counts; 1 on average over the pairs."""
+        rows = self.dataset.interactions.query_row
+        counts = np.bincount(rows, minlength=self.dataset.num_queries)
+        share = np.maximum(counts, 1.0) ** -self.query_balance
+        return (share * (counts.sum() / (counts @ share))).astype(np.float32)
 
     @cached_property
     def _columns(self) -> Columns:

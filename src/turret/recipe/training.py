@@ -44,6 +44,8 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         batch_unit: what `batch_size` counts: "pairs"; "queries", each with all of its pairs; or
             "moments", queries at one time, each with its pairs of that time, which saw the same
             past. None means queries when every candidate competes, else pairs.
+        query_balance: a pair counts by this power of 1 / how many training interactions its query
+            has: at 0 all pairs alike, at 1 all queries.
         initial_scale: embedding rows start uniform between minus this and this.
         initial_accumulator: where Adagrad's sum of squared gradients starts.
         b1: decay of Adam's first moment.
@@ -74,6 +76,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int = 42
     reshuffle: bool = True
     batch_unit: BatchUnit | None = None
+    query_balance: float = 0.0
     initial_scale: float = 0.05
     initial_accumulator: float = 0.1
     b1: float = 0.9
@@ -102,7 +105,8 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         for key in ("b1", "b2"):
             value = getattr(self, key)
             require(0 <= value < 1, f"train.{key}", value, "at least 0 and below 1")
-        average = self.averaging
+        balance, average = self.query_balance, self.averaging
+        require(0 <= balance <= 1, "train.query_balance", balance, "from 0 to 1")
         between = average is None or 0 < average < 1
         require(between, "train.averaging", average, "between 0 and 1")
         options = _Options(self.dense_optimizer_options)

@@ -120,6 +120,7 @@ def _prepare(
         reshuffle=train.reshuffle,
         histories=Histories.of(dataset, query_encoder, seed=train.seed),
         dropout=True,
+        query_balance=train.query_balance,
     )
     state = TrainState.create(
         Program.of(config, loss, train, dense_optimizer=dense_optimizer),
