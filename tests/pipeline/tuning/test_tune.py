@@ -211,6 +211,16 @@ def test_a_damaged_file_is_named(world: Path, tmp_path: Path) -> None:
         tune(recipe(world), trials=1, output=tmp_path)
 
 
+def test_two_processes_do_not_write_over_each_other(world: Path, tmp_path: Path) -> None:
+    def elsewhere(trial: Trial, best: Trial | None) -> None:
+        if trial.number == 1:
+            tune(recipe(world), trials=2, output=tmp_path)
+
+    with pytest.raises(CheckpointError, match="changed by another process. Let one"):
+        tune(recipe(world), trials=3, output=tmp_path, told=elsewhere)
+    assert len(held(tmp_path)) == 2
+
+
 def test_without_validation_nothing_can_be_chosen(world: Path, tmp_path: Path) -> None:
     plain = recipe(world)
     without = msgspec.structs.replace(

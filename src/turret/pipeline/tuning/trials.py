@@ -117,20 +117,33 @@ class TrialLog:
         """Take over the trials that the file holds."""
         self._path, self._study = path, study
         self.trials: list[Trial] = []
-        if path.exists():
-            found = read_json(path, _File, error=CheckpointError)
-            self._compare(found.study)
-            self.trials = list(found.trials)
+        self.trials = self._held()
 
     def add(self, trial: Trial) -> None:
         """Keep a trial that is over: it is on the disk when this returns.
 
         Args:
             trial: the next one.
+
+        Raises:
+            CheckpointError: another process has written to the file meanwhile.
         """
+        if self._held() != self.trials:
+            raise CheckpointError(
+                f"{self._path} was changed by another process",
+                fix="Let one process at a time tune in a folder.",
+            )
         self.trials.append(trial)
         content = msgspec.json.encode(_File(study=self._study, trials=self.trials))
         replace_file(self._path, msgspec.json.format(content) + b"\n")
+
+    def _held(self) -> list[Trial]:
+        """The trials in the file; none where there is none."""
+        if not self._path.exists():
+            return []
+        found = read_json(self._path, _File, error=CheckpointError)
+        self._compare(found.study)
+        return list(found.trials)
 
     def _compare(self, found: Study) -> None:
         """Refuse to mix trials that were not measured alike."""
