@@ -8,7 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from turret.benchmarks.workers import Worker
+from turret.data.parts import Split
 from turret.errors import BenchmarkError, TurretError
 
 PEERS = Path(__file__).with_name("peers")
@@ -27,6 +30,19 @@ def packages(python: str, names: tuple[str, ...]) -> set[str]:
     except (OSError, subprocess.CalledProcessError) as error:
         raise BenchmarkError(f"A peer's interpreter cannot run: {error}") from error
     return set(done.stdout.split())
+
+
+def write_pairs(parts: Split, folder: Path, *, order: np.ndarray | None = None) -> None:
+    """Write what a peer reads: the training pairs, in an order, then the test pairs; the titles."""
+    train = parts.train
+    pairs = train.interactions if order is None else train.interactions.take(order)
+    with (folder / "pairs.tsv").open("w", encoding="utf-8") as file:
+        for events in (pairs, parts.test.interactions):
+            users = train.query_ids.gather(events.query_row)
+            films = train.candidate_ids.gather(events.candidate_row)
+            file.writelines(f"{u}\t{f}\n" for u, f in zip(users, films, strict=True))
+    titles = "".join(f"{title}\n" for title in train.candidate_ids)
+    (folder / "titles.txt").write_text(titles, encoding="utf-8")
 
 
 def parser(description: str) -> argparse.ArgumentParser:

@@ -95,20 +95,6 @@ class Ours:
         return {"seconds": float(np.median(seconds))}
 
 
-def write(parts: Split, folder: Path) -> None:
-    """The training pairs in the order of our batches, then the test pairs."""
-    train = parts.train
-    batches, _ = prepare(train, RECIPE.model, loss=RECIPE.loss, train=RECIPE.train)
-    order = np.concatenate([batches.events(i) for i in range(batches.steps_per_epoch)])
-    with (folder / "pairs.tsv").open("w", encoding="utf-8") as file:
-        for events in (train.interactions.take(order), parts.test.interactions):
-            users = train.query_ids.gather(events.query_row)
-            films = train.candidate_ids.gather(events.candidate_row)
-            file.writelines(f"{u}\t{f}\n" for u, f in zip(users, films, strict=True))
-    titles = "".join(f"{title}\n" for title in train.candidate_ids)
-    (folder / "titles.txt").write_text(titles, encoding="utf-8")
-
-
 def run(python: str, data: str | None, rounds: int) -> dict:
     place = machine()
     lens = movielens("100k", path=data)
@@ -116,7 +102,9 @@ def run(python: str, data: str | None, rounds: int) -> dict:
     ours = Ours(parts)
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        write(parts, Path(folder))
+        batches, _ = prepare(parts.train, RECIPE.model, loss=RECIPE.loss, train=RECIPE.train)
+        order = np.concatenate([batches.events(i) for i in range(batches.steps_per_epoch)])
+        common.write_pairs(parts, Path(folder), order=order)
         peer = common.peer(python, "tfrs_tutorial.py", folder, str(len(parts.train.interactions)))
         for _ in range(RECIPE.train.epochs):  # the tutorial's training, which also warms both up
             peer.ask("epoch")

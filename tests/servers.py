@@ -20,10 +20,13 @@ class Server:
     url: str
     log: Path
 
+    def every_line(self) -> list[dict[str, Any]]:
+        """The lines of the log."""
+        return [msgspec.json.decode(line) for line in self.log.read_bytes().splitlines()]
+
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The lines of the log about an event."""
-        lines = [msgspec.json.decode(line) for line in self.log.read_bytes().splitlines()]
-        return [line for line in lines if line["event"] == event]
+        return [line for line in self.every_line() if line["event"] == event]
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return httpx.get(self.url + path, timeout=30, **options)
@@ -36,13 +39,13 @@ class Server:
         self.process.terminate()
         return self.process.wait(timeout=60)
 
-    def wait_for(self, event: str, *, number: int = 1) -> dict[str, Any]:
+    def wait_for(self, event: str, *, number: int = 1, running: bool = True) -> dict[str, Any]:
         """The number-th line about an event, when it is there."""
         for _ in range(600):
             found = self.lines(event)
             if len(found) >= number:
                 return found[number - 1]
-            assert self.process.poll() is None, self.log.read_text()
+            assert not running or self.process.poll() is None, self.log.read_text()
             time.sleep(0.1)
         raise AssertionError(f"no {event}: {self.log.read_text()}")
 
@@ -53,6 +56,7 @@ def serving(
     *options: str,
     log: Path,
     ready: bool = True,
+    event: str = "serving",
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Runs `turret serve` until the block ends."""
@@ -64,7 +68,7 @@ def serving(
         )
     server = Server(process, "", log)
     try:
-        server.url = server.wait_for("serving")["url"]
+        server.url = server.wait_for(event)["url"]
         if ready:
             server.wait_for("ready")
         yield server

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -36,6 +36,15 @@ Target = Annotated[
 ]
 Host = Annotated[str, _option("The address to listen on.")]
 Port = Annotated[int, _option("The port; 0 takes a free one.")]
+Workers = Annotated[int, _option("Processes that share the port and the vectors.", "N")]
+ReusePort = Annotated[
+    bool,
+    _option("Listen when warm, at a port others may listen at, too.", None, "--reuse-port"),
+]
+MaxConnections = Annotated[int, _option("Connections at a time, for each worker.", "N")]
+ClientTimeout = Annotated[
+    float, _option("For a client to send a request, or to take an answer.", "SECONDS")
+]
 Writable = Annotated[
     bool,
     _option("Take changes, from those with a token of TURRET_WRITE_TOKENS.", None, "--writable"),
@@ -62,7 +71,11 @@ def serve(
     target: Target,
     host: Host = "127.0.0.1",
     port: Port = 8000,
+    workers: Workers = 1,
+    reuse_port: ReusePort = False,
     writable: Writable = False,
+    max_connections: MaxConnections = 4096,
+    client_timeout: ClientTimeout = 10.0,
     max_batch: MaxBatch = 64,
     max_waiting: MaxWaiting = 1024,
     max_body: MaxBody = 1024 * 1024,
@@ -81,20 +94,43 @@ def serve(
 ) -> None:
     """Serve a bundle, or the newest of a folder, over HTTP."""
     given = locals()
+    del given["workers"]
     # One query is too small to divide; processors serve other requests. Before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from turret import compilation
     from turret.serving.server import serve as run
 
     compilation.keep_compiled_programs()
-    run(target, _settings(**given))
+    if workers == 1:
+        run(target, _settings(**given))
+        return
+    from turret.serving.workers import supervise
+
+    settings = _settings(**given, workers=workers)
+    raise typer.Exit(supervise(_arguments(**given), settings, workers=workers))
 
 
-def _settings(target: Path, **given: Any) -> "Settings":
+def _arguments(target: Path, **given: Any) -> list[str]:
+    """Write the options as they are written in a shell."""
+    arguments = [str(target)]
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            arguments.append(option)
+        elif value is not None and value is not False:
+            several = cast("list[object]", value if isinstance(value, list) else [value])
+            arguments += [word for one in several for word in (option, str(one))]
+    return arguments
+
+
+def _settings(target: Path, workers: int = 1, **given: Any) -> "Settings":
     """Put the options together."""
+    from turret.recipe.checks import require
     from turret.serving.settings import Batching, Limits, Settings
     from turret.serving.tokens import Tokens
 
+    require(workers >= 1, "workers", workers, "at least 1")
+    given["reuse_port"] = given["reuse_port"] or workers > 1
     limits = {name: given.pop(name) for name in Limits.__struct_fields__}
     batching = {name: given.pop(name) for name in Batching.__struct_fields__}
     given["model_name"] = given["model_name"] or _name_of(target)

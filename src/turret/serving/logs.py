@@ -1,5 +1,6 @@
 """The log: one JSON object a line, on standard error."""
 
+import logging
 import sys
 import threading
 from datetime import UTC, datetime
@@ -36,3 +37,25 @@ class Log:
         with self._lock:
             self._file.write(line + b"\n")
             self._file.flush()
+
+    def take(self, logger: logging.Logger) -> None:
+        """Write the errors of a library as lines of this log.
+
+        Args:
+            logger: the library's.
+        """
+        logger.addHandler(_Lines(self))
+        logger.setLevel(logging.ERROR)
+        logger.propagate = False
+
+
+class _Lines(logging.Handler):
+    """Passes records on."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        self._log.write(record.levelname.lower(), "library", source=record.name, message=text)

@@ -57,6 +57,7 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self._version: str | None = None
+        self._labelled: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request.
@@ -66,8 +67,13 @@ class Metrics:
             status: of the answer.
             seconds: it took.
         """
-        self._requests.labels(endpoint, status).inc()
-        self._seconds.labels(endpoint).observe(seconds)
+        found = self._labelled.get((endpoint, status))
+        if found is None:
+            found = self._requests.labels(endpoint, status), self._seconds.labels(endpoint)
+            self._labelled[endpoint, status] = found
+        count, histogram = found
+        count.inc()
+        histogram.observe(seconds)
 
     def batch(self, size: int, seconds: float) -> None:
         """Count a batch.

@@ -1,21 +1,23 @@
 """The process that listens."""
 
+import logging
 import signal
 import socket
+import sys
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
-from turret.errors import ServingError
 from turret.serving.app import application
+from turret.serving.connection import connections_of
+from turret.serving.listening import BACKLOG, address_of, bound
 from turret.serving.logs import Log
 from turret.serving.service import Service
 from turret.serving.settings import Settings
+from turret.serving.workers import end_with_supervisor
 
 __all__ = ["serve"]
-
-_BACKLOG = 2048
 
 
 def serve(path: Path, settings: Settings) -> None:
@@ -30,15 +32,16 @@ def serve(path: Path, settings: Settings) -> None:
         ServingError: if the address cannot be listened on.
     """
     log = Log()
+    log.take(logging.getLogger("uvicorn.error"))
+    _open_files()
+    end_with_supervisor()
     service = Service(path, settings, log)
-    listening = _listen(settings)
-    host, port = listening.getsockname()[:2]
+    listening = bound(settings.host, settings.port, reuse_port=settings.reuse_port)
     server = _Server(_config(service))
     server.log = log
     # uvicorn ends gracefully and then raises the signal again: that was all that was asked.
     signal.signal(signal.SIGTERM, _stopped)
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    log.write("info", "serving", url=address, version=service.first.name)
+    log.write("info", "serving", url=address_of(listening), version=service.first.name)
     with listening:
         server.run(sockets=[listening])
     log.write("info", "stopped")
@@ -60,31 +63,26 @@ def _config(service: Service) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         date_header=False,
         ws="none",
         lifespan="on",
-        backlog=_BACKLOG,
+        http=connections_of(
+            seconds=service.settings.client_timeout, most=service.settings.max_connections
+        ),
+        backlog=BACKLOG,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(service.settings.drain)),
     )
 
 
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        raise ServingError(
-            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}",
-            fix="Name another with --host and --port.",
-        ) from error
-    listening.set_inheritable(True)
-    return listening
+def _open_files() -> None:
+    """Let the process have as many files and connections open as it may."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _stopped(number: int, frame: FrameType | None) -> None:

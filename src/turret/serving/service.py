@@ -4,6 +4,7 @@ import asyncio
 import gc
 from pathlib import Path
 
+from turret.errors import ServingError
 from turret.serving.batching import Engine
 from turret.serving.logs import Log
 from turret.serving.metrics import Metrics
@@ -63,8 +64,17 @@ class Service:
         return self.metrics.text(waiting=self.engine.waiting, candidates=self._version.size)
 
     async def start(self) -> None:
-        """Start the engine, begin to warm up, and watch for other versions."""
+        """Start the engine, begin to warm up, and watch for other versions.
+
+        Raises:
+            ServingError: if it listens only when warm, and cannot be.
+        """
         self.engine.start()
+        if self.settings.reuse_port:
+            # Others answer meanwhile.
+            await self._warm()
+            if not self._ready:
+                raise ServingError("The model cannot be warmed up")
         self._tasks.append(asyncio.create_task(self._run()))
 
     async def stop(self) -> None:
@@ -77,7 +87,7 @@ class Service:
         if self._version.live is not None:
             await asyncio.to_thread(self._version.live.close)
 
-    async def _run(self) -> None:
+    async def _warm(self) -> None:
         try:
             await asyncio.to_thread(self._version.warm, self.settings.batching.max_batch)
         except Exception as error:
@@ -87,6 +97,10 @@ class Service:
         self._serve(self._version)
         self._ready = True
         self.log.write("info", "ready", version=self._version.name)
+
+    async def _run(self) -> None:
+        if not self._ready:
+            await self._warm()
         while self._versions is not None:
             await asyncio.sleep(self.settings.poll)
             version = await asyncio.to_thread(self._versions.newer)

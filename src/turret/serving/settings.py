@@ -63,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         host: the address it listens on.
         port: the port; 0 takes a free one.
+        reuse_port: listen when warm, at a port that other processes may listen at, too.
+        client_timeout: seconds a client has to send a request whole, and to take an answer.
+        max_connections: connections at a time; further ones are closed at once.
         tokens: who may ask and change.
         writable: take changes, too.
         limits: what one request may ask for.
@@ -78,6 +81,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: str = "127.0.0.1"
     port: int = 8000
+    reuse_port: bool = False
+    client_timeout: float = 10.0
+    max_connections: int = 4096
     tokens: Tokens = Tokens()
     writable: bool = False
     limits: Limits = Limits()
@@ -111,4 +117,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             self.model_name,
             "letters, digits, _ and -",
         )
+        require(
+            0 < self.client_timeout < 3600,
+            "client_timeout",
+            self.client_timeout,
+            "above 0 and below 3600",
+        )
+        require(self.max_connections >= 1, "max_connections", self.max_connections, "at least 1")
         require(self.drain >= 0, "drain", self.drain, "at least 0")
+        if self.writable and self.reuse_port:
+            raise ServingError(
+                "One process at a time may change a bundle",
+                fix="Give --writable, or several --workers, and not both.",
+            )

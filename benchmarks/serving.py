@@ -1,0 +1,238 @@
+"""How fast a server answers: requests a second, and latencies, beside the reference in process.
+
+    python benchmarks/serving.py [--peer PYTHON] [--data FOLDER] [--million] [--rounds 3] [--json]
+
+A recommender of MovieLens-100K is trained by `recipes/movielens.toml` and served by one process,
+`turret serve` with its defaults, on the machine on which the load is made. `wrk` (Debian's package
+of that name) asks for the ten best films of a user drawn at random, over 32 connections and over
+one; requests at a steady 4,000 a second come from `load.py`. The reference (`--peer`) answers a
+query by its brute-force index in a process, without HTTP. `--million` serves 1,000,000 candidates
+of 64 numbers with ScaNN, too, whose vectors are trained for one epoch on a made log.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import common
+import httpx
+import msgspec
+import numpy as np
+import polars as pl
+from load import steady
+
+from turret.benchmarks.machine import machine
+from turret.data.movielens import movielens
+from turret.data.splits import split
+from turret.errors import BenchmarkError
+from turret.recipe.data import Split
+
+USERS = 943
+STEADY = 4000
+SCRIPT = """
+math.randomseed(tonumber(os.getenv("SEED")))
+local last = tonumber(os.getenv("LAST"))
+request = function()
+  local body = '{"queries":["' .. math.random(last) .. '"],"k":10}'
+  return wrk.format("POST", "/v1/recommend", nil, body)
+end
+done = function(summary, latency, requests)
+  local bad = summary.errors.connect + summary.errors.read + summary.errors.write
+    + summary.errors.status + summary.errors.timeout
+  io.write(string.format("RESULT %f %f %f %d\\n", summary.requests / summary.duration * 1e6,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000, bad))
+end
+"""
+MILLION = """
+[data]
+source = "events.parquet"
+query_id = "user"
+candidate_id = "item"
+[split]
+kind = "random"
+test_fraction = 0.001
+[model]
+embedding_dim = 64
+normalize = true
+[[model.query.features]]
+kind = "categorical"
+column = "user"
+[[model.candidate.features]]
+kind = "categorical"
+column = "item"
+[loss]
+kind = "softmax"
+temperature = 0.2
+[train]
+epochs = 1
+batch_size = 4096
+learning_rate = 0.1
+[evaluation]
+baselines = []
+[index]
+kind = "scann"
+"""
+
+
+@contextmanager
+def served(bundle: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """Serve a bundle; gives the address and the process's id when it is warm."""
+    with tempfile.TemporaryFile() as log:
+        command = [sys.executable, "-m", "turret", "serve", str(bundle), "--port", "0", *options]
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            yield _address(process, log), process.pid
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _address(process: "subprocess.Popen[bytes]", log) -> str:
+    url = ""
+    for _ in range(3000):
+        time.sleep(0.1)
+        log.seek(0)
+        lines = [msgspec.json.decode(line) for line in log.read().splitlines()]
+        if process.poll() is not None:
+            raise BenchmarkError(f"The server ended: {lines[-1:]}")
+        for line in lines:
+            if line["event"] == "serving":
+                url = line["url"]
+            if line["event"] == "ready":
+                return url
+    raise BenchmarkError("The server is not ready")
+
+
+def wrk(url: str, *, connections: int, seconds: int, last: int, seed: int) -> dict[str, float]:
+    """Ask as fast as answers come, over so many connections."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(SCRIPT)
+        script.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
+        environment = os.environ | {"SEED": str(seed), "LAST": str(last)}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
+    per_second, p50, p99, bad = map(float, line.split()[1:])
+    if bad:
+        raise BenchmarkError(f"{bad:.0f} requests failed")
+    return {"requests_per_second": per_second, "p50_ms": p50, "p99_ms": p99}
+
+
+def measured(url: str, *, last: int, rounds: int, seconds: int, rate: int) -> dict[str, float]:
+    """The figures of one server: medians of several rounds."""
+    rng = np.random.default_rng(0)
+    users = rng.integers(1, last + 1, 20_000)
+    bodies = [b'{"queries":["%d"],"k":10}' % user for user in users]
+    wrk(url, connections=32, seconds=2, last=last, seed=0)
+    parts: list[dict[str, float]] = []
+    for round_ in range(rounds):
+        many = wrk(url, connections=32, seconds=seconds, last=last, seed=round_)
+        one = wrk(url, connections=1, seconds=seconds, last=last, seed=round_)
+        even = steady(url, bodies, rate=rate, seconds=seconds)
+        if even.failed or set(even.statuses) != {200}:
+            raise BenchmarkError("Requests failed at the steady rate")
+        parts.append(
+            {f"{key}_at_32": value for key, value in many.items()}
+            | {f"{key}_at_1": one[key] for key in ("p50_ms", "p99_ms")}
+            | {f"{key}_steady": even.figures()[key] for key in ("p50_ms", "p99_ms")}
+        )
+    return {key: median(part[key] for part in parts) for key in parts[0]}
+
+
+def reference(python: str, data: str | None, rounds: int) -> float:
+    """Milliseconds of one query of the reference's brute-force index, in its process."""
+    films = movielens("100k", path=data).dataset(candidate_id="movie_title")
+    parts = split(films, Split(kind="random", seed=42))
+    with tempfile.TemporaryDirectory() as folder:
+        common.write_pairs(parts, Path(folder))
+        peer = common.peer(python, "tfrs_tutorial.py", folder, str(len(parts.train.interactions)))
+        peer.ask("epoch")
+        seconds = [peer.ask("query")["seconds"] for _ in range(1 + rounds)]
+        peer.close()
+    return 1000 * median(seconds[1:])
+
+
+def train(recipe: Path, output: Path, *settings: str) -> None:
+    command = [sys.executable, "-m", "turret", "train", str(recipe), "--output", str(output)]
+    done = subprocess.run([*command, *settings], capture_output=True, text=True)
+    if done.returncode:
+        raise BenchmarkError(f"Training failed: {done.stderr.splitlines()[-1]}")
+
+
+def million(folder: Path, *, candidates: int = 1_000_000, users: int = 100_000) -> Path:
+    """Train a bundle of so many candidates on a made log."""
+    rng = np.random.default_rng(0)
+    # Each candidate once, and as many events again by popularity.
+    popular = rng.zipf(1.2, 4 * candidates)
+    item = np.concatenate([np.arange(candidates), popular[popular <= candidates] - 1])
+    user = rng.integers(1, users + 1, len(item))
+    events = pl.DataFrame({"user": user, "item": item}).cast(pl.String)
+    events.write_parquet(folder / "events.parquet")
+    recipe = folder / "million.toml"
+    recipe.write_text(MILLION)
+    train(recipe, folder / "million")
+    return folder / "million"
+
+
+def run(options) -> dict:
+    if shutil.which("wrk") is None:
+        raise BenchmarkError("wrk is not installed: apt-get install wrk")
+    place, figures = machine(), {}
+    recipe = Path(__file__).parents[1] / "recipes" / "movielens.toml"
+    given = {"rounds": options.rounds, "seconds": options.seconds}
+    with tempfile.TemporaryDirectory() as folder:
+        films = Path(folder) / "films"
+        source = "" if options.data is None else f":{options.data}"
+        common.say("training")
+        train(recipe, films, "--set", f'data.source="movielens-100k{source}"')
+        common.say("serving films")
+        with served(films) as (url, _):
+            if options.peer:
+                figures["reference_query_ms"] = reference(
+                    options.peer, options.data, options.rounds
+                )
+            figures |= measured(url, last=USERS, rate=STEADY, **given)
+        if options.million:
+            common.say("training a million candidates")
+            bundle = million(Path(folder))
+            common.say("serving a million candidates")
+            with served(bundle) as (url, pid):
+                found = measured(url, last=100_000, rate=1000, **given)
+                status = httpx.get(url + "/readyz").status_code
+                figures |= {f"million_{key}": value for key, value in found.items()}
+                figures["million_rss_mb"] = _rss_mb(pid)
+                assert status == 200
+    return {"figures": figures, "machine": place, "settings": given}
+
+
+def _rss_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def main() -> None:
+    parser = common.parser("Requests a second and latencies of a server.")
+    parser.set_defaults(rounds=3)
+    parser.add_argument("--peer", help="interpreter of the reference's environment")
+    parser.add_argument("--data", help="a MovieLens-100K folder or zip; otherwise it is fetched")
+    parser.add_argument("--seconds", type=int, default=10, help="of each measurement")
+    parser.add_argument("--million", action="store_true", help="a million candidates, too")
+    options = parser.parse_args()
+    result = common.result_of(lambda: run(options))
+    if options.json:
+        common.print_json(result)
+        return
+    for key, value in result["figures"].items():
+        print(f"{key:32} {value:12.3f}")
+
+
+if __name__ == "__main__":
+    main()
