@@ -59,8 +59,8 @@ GRID: tuple[Baseline, ...] = (
     ),
     *(
         IALS(name=f"ials {d} {alpha:g} {ridge:g}", factors=d, alpha=alpha, regularization=ridge)
-        for d in (32, 64, 128, 256)
-        for alpha, ridge in ((5.0, 50.0), (10.0, 20.0), (10.0, 50.0), (10.0, 150.0), (20.0, 100.0))
+        for d in (32, 64, 128)
+        for alpha, ridge in ((3.0, 50.0), (5.0, 50.0), (5.0, 100.0), (10.0, 50.0), (20.0, 100.0))
     ),
 )
 

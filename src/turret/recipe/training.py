@@ -46,7 +46,10 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             past. None means queries when every candidate competes, else pairs.
         query_balance: a pair counts by this power of 1 / how many training interactions its query
             has: at 0 all pairs alike, at 1 all queries.
-        initial_scale: embedding rows start uniform between minus this and this.
+        initial: how embedding rows start: drawn uniformly, or, those of query and candidate ids,
+            from a truncated singular value decomposition of who met what.
+        initial_scale: they start uniform between minus this and this; the root mean square of what
+            a decomposition gives.
         initial_accumulator: where Adagrad's sum of squared gradients starts.
         b1: decay of Adam's first moment.
         b2: decay of Adam's second moment.
@@ -77,6 +80,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reshuffle: bool = True
     batch_unit: BatchUnit | None = None
     query_balance: float = 0.0
+    initial: Literal["uniform", "decomposition"] = "uniform"
     initial_scale: float = 0.05
     initial_accumulator: float = 0.1
     b1: float = 0.9

@@ -21,6 +21,7 @@ from turret.train.checkpoint import Checkpoint, Checkpoints, Identity
 from turret.train.hooks import EpochReport, Hook
 from turret.train.loop import Loop, Plan, Validate
 from turret.train.schedules import Rates
+from turret.train.spectral import from_decomposition
 from turret.train.state import Program, TrainState
 from turret.train.warm import Earlier, optimizer_arrays
 
@@ -122,18 +123,34 @@ def _prepare(
         dropout=True,
         query_balance=train.query_balance,
     )
-    state = TrainState.create(
-        Program.of(config, loss, train, dense_optimizer=dense_optimizer),
-        key=jax.random.key(train.seed),
-        query_encoder=query_encoder,
-        candidate_encoder=candidate_encoder,
-        num_candidates=dataset.num_candidates,
-        rates=Rates.of(train, num_steps=train.epochs * batches.steps_per_epoch),
-        initial_scale=train.initial_scale,
-    )
+    program = Program.of(config, loss, train, dense_optimizer=dense_optimizer)
+    state = _initial_state(program, dataset, batches, train=train)
     if start is None:
         return batches, state, ()
     return batches, *start.state(state, query=query_encoder, candidate=candidate_encoder)
+
+
+def _initial_state(
+    program: Program, dataset: Dataset, batches: Batches, *, train: Train
+) -> TrainState:
+    """The state before the first step of a training from nothing."""
+    encoders = {
+        "query_encoder": batches.query_encoder,
+        "candidate_encoder": batches.candidate_encoder,
+    }
+    state = TrainState.create(
+        program,
+        key=jax.random.key(train.seed),
+        num_candidates=dataset.num_candidates,
+        rates=Rates.of(train, num_steps=train.epochs * batches.steps_per_epoch),
+        initial_scale=train.initial_scale,
+        **encoders,
+    )
+    if train.initial == "uniform":
+        return state
+    return from_decomposition(
+        state, dataset, scale=train.initial_scale, seed=train.seed, **encoders
+    )
 
 
 def fit(
