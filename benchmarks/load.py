@@ -5,6 +5,7 @@ when no connection was free: a server that falls behind is not spared what it ma
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,6 @@ from urllib.parse import urlsplit
 import numpy as np
 import uvloop
 
-_WARM = 1.0
-
 
 @dataclass
 class Answers:
@@ -24,16 +23,14 @@ class Answers:
     Attributes:
         seconds: latency of each request that was answered, in order of the answers.
         statuses: of each, in the same order.
-        bodies: distinct values of what `keep` names in each body.
+        bodies: how often each body came, if they were kept.
         failed: requests whose connection ended before their answer.
-        begun: seconds on the clock of `asyncio` when each was due, in the order of the answers.
     """
 
     seconds: list[float] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     bodies: Counter[bytes] = field(default_factory=Counter)
     failed: int = 0
-    begun: list[float] = field(default_factory=list)
 
     def figures(self, status: int = 200) -> dict[str, float]:
         """Percentiles of the latency of the answers with a status, in milliseconds."""
@@ -82,10 +79,9 @@ class _Connection(asyncio.Protocol):
 class _Load:
     """The requests of one measurement."""
 
-    def __init__(self, keep: bytes | None) -> None:
+    def __init__(self, keep: bool) -> None:
         self.answers = Answers()
         self._keep = keep
-        self._loop = asyncio.get_running_loop()
         self._free: deque[_Connection] = deque()
         self._due: deque[tuple[bytes, float]] = deque()
         self.left = 0
@@ -106,11 +102,10 @@ class _Load:
 
     def answered(self, one: _Connection, due: float | None, status: int, body: bytes) -> None:
         if due is not None:
-            self.answers.seconds.append(self._loop.time() - due)
+            self.answers.seconds.append(time.perf_counter() - due)
             self.answers.statuses.append(status)
-            self.answers.begun.append(due)
-            if self._keep is not None:
-                self.answers.bodies[body.rpartition(self._keep)[2]] += 1
+            if self._keep:
+                self.answers.bodies[body] += 1
             self._one_less()
         self.free(one)
 
@@ -136,7 +131,7 @@ def steady(
     seconds: float,
     connections: int = 32,
     path: str = "/v1/recommend",
-    keep: bytes | None = None,
+    keep: bool = False,
 ) -> Answers:
     """Send requests at a rate and wait for their answers.
 
@@ -147,7 +142,7 @@ def steady(
         seconds: how long.
         connections: at most so many requests are under way.
         path: where to.
-        keep: count what stands after this in each body.
+        keep: count the bodies.
 
     Returns:
         The answers.
@@ -162,7 +157,7 @@ async def _steady(
     seconds: float,
     connections: int,
     path: str,
-    keep: bytes | None,
+    keep: bool,
 ) -> Answers:
     loop = asyncio.get_running_loop()
     place = urlsplit(url)
@@ -176,14 +171,14 @@ async def _steady(
         load.free(one)
     total = round(rate * seconds)
     load.left = total
-    start, sent = loop.time(), 0
+    start, sent = time.perf_counter(), 0
     while sent < total and load.connections > 0:
-        due = min(total, int((loop.time() - start) * rate) + 1)
+        due = min(total, int((time.perf_counter() - start) * rate) + 1)
         while sent < due:
             load.send(requests[sent % len(requests)], start + sent / rate)
             sent += 1
         # The next moment, or at once when it has passed: never a wait for an answer.
-        await asyncio.sleep(max(0.0, start + sent / rate - loop.time()))
+        await asyncio.sleep(max(0.0, start + sent / rate - time.perf_counter()))
     if load.connections > 0:
         await asyncio.wait_for(load.done.wait(), timeout=60)
     return load.answers

@@ -13,19 +13,15 @@ of 64 numbers with ScaNN, too, whose vectors are trained for one epoch on a made
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import common
 import httpx
-import msgspec
 import numpy as np
 import polars as pl
+import servers
 from load import steady
 
 from turret.benchmarks.machine import machine
@@ -81,35 +77,6 @@ kind = "scann"
 """
 
 
-@contextmanager
-def served(bundle: Path, *options: str) -> Iterator[tuple[str, int]]:
-    """Serve a bundle; gives the address and the process's id when it is warm."""
-    with tempfile.TemporaryFile() as log:
-        command = [sys.executable, "-m", "turret", "serve", str(bundle), "--port", "0", *options]
-        process = subprocess.Popen(command, stderr=log)
-        try:
-            yield _address(process, log), process.pid
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _address(process: "subprocess.Popen[bytes]", log) -> str:
-    url = ""
-    for _ in range(3000):
-        time.sleep(0.1)
-        log.seek(0)
-        lines = [msgspec.json.decode(line) for line in log.read().splitlines()]
-        if process.poll() is not None:
-            raise BenchmarkError(f"The server ended: {lines[-1:]}")
-        for line in lines:
-            if line["event"] == "serving":
-                url = line["url"]
-            if line["event"] == "ready":
-                return url
-    raise BenchmarkError("The server is not ready")
-
-
 def wrk(url: str, *, connections: int, seconds: int, last: int, seed: int) -> dict[str, float]:
     """Ask as fast as answers come, over so many connections."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
@@ -159,13 +126,6 @@ def reference(python: str, data: str | None, rounds: int) -> float:
     return 1000 * median(seconds[1:])
 
 
-def train(recipe: Path, output: Path, *settings: str) -> None:
-    command = [sys.executable, "-m", "turret", "train", str(recipe), "--output", str(output)]
-    done = subprocess.run([*command, *settings], capture_output=True, text=True)
-    if done.returncode:
-        raise BenchmarkError(f"Training failed: {done.stderr.splitlines()[-1]}")
-
-
 def million(folder: Path, *, candidates: int = 1_000_000, users: int = 100_000) -> Path:
     """Train a bundle of so many candidates on a made log."""
     rng = np.random.default_rng(0)
@@ -177,7 +137,7 @@ def million(folder: Path, *, candidates: int = 1_000_000, users: int = 100_000) 
     events.write_parquet(folder / "events.parquet")
     recipe = folder / "million.toml"
     recipe.write_text(MILLION)
-    train(recipe, folder / "million")
+    servers.train(recipe, folder / "million")
     return folder / "million"
 
 
@@ -191,9 +151,9 @@ def run(options) -> dict:
         films = Path(folder) / "films"
         source = "" if options.data is None else f":{options.data}"
         common.say("training")
-        train(recipe, films, "--set", f'data.source="movielens-100k{source}"')
+        servers.train(recipe, films, "--set", f'data.source="movielens-100k{source}"')
         common.say("serving films")
-        with served(films) as (url, _):
+        with servers.served(films) as (url, _):
             if options.peer:
                 figures["reference_query_ms"] = reference(
                     options.peer, options.data, options.rounds
@@ -203,19 +163,13 @@ def run(options) -> dict:
             common.say("training a million candidates")
             bundle = million(Path(folder))
             common.say("serving a million candidates")
-            with served(bundle) as (url, pid):
+            with servers.served(bundle) as (url, pid):
                 found = measured(url, last=100_000, rate=1000, **given)
                 status = httpx.get(url + "/readyz").status_code
                 figures |= {f"million_{key}": value for key, value in found.items()}
-                figures["million_rss_mb"] = _rss_mb(pid)
+                figures["million_rss_mb"] = servers.resident_mb(pid)
                 assert status == 200
     return {"figures": figures, "machine": place, "settings": given}
-
-
-def _rss_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 def main() -> None:

@@ -1,0 +1,57 @@
+"""What the benchmarks of servers share: a trained bundle, and a real server process."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from turret.errors import BenchmarkError
+
+
+def train(recipe: Path, output: Path, *settings: str) -> None:
+    command = [sys.executable, "-m", "turret", "train", str(recipe), "--output", str(output)]
+    done = subprocess.run([*command, *settings], capture_output=True, text=True)
+    if done.returncode:
+        raise BenchmarkError(f"Training failed: {done.stderr.splitlines()[-1]}")
+
+
+@contextmanager
+def served(bundle: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """Serve a bundle; gives the address and the process's id when it is warm."""
+    with tempfile.TemporaryFile() as log:
+        command = [sys.executable, "-m", "turret", "serve", str(bundle), "--port", "0", *options]
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            yield _address(process, log), process.pid
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _address(process: "subprocess.Popen[bytes]", log: IO[bytes]) -> str:
+    url = ""
+    for _ in range(3000):
+        time.sleep(0.1)
+        log.seek(0)
+        lines = [msgspec.json.decode(line) for line in log.read().splitlines()]
+        if process.poll() is not None:
+            raise BenchmarkError(f"The server ended: {lines[-1:]}")
+        for line in lines:
+            if line["event"] == "serving":
+                url = line["url"]
+            if line["event"] == "ready":
+                return url
+    raise BenchmarkError("The server is not ready")
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process, in MB of 2**20 bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
