@@ -13,7 +13,9 @@ from turret.data.encoders.fitting import fit_encoders
 from turret.index import registry
 from turret.model.towers import initialize
 from turret.model.trained import TrainedModel
+from turret.recipe.features.bag import Bag
 from turret.recipe.features.categorical import Categorical
+from turret.recipe.features.history import History
 from turret.recipe.towers import Tower, TwoTower
 
 QUERIES, CANDIDATES = 40, 120
@@ -68,6 +70,20 @@ def model(data: Dataset, *, query: tuple[str, ...] = ("user",), dim: int = 8) ->
     encoders = (queries, candidates)
     parameters = initialize(jax.random.key(1), config, encoders=encoders, scale=1.0)
     return TrainedModel(config, queries, candidates, parameters)
+
+
+@cache
+def by_history() -> Bundle:
+    """A model whose query tower reads the user and what it met; films have genres, too."""
+    data = dataset()
+    config = TwoTower(
+        query=Tower([Categorical("user"), History("met", table="candidate/film")]),
+        candidate=Tower([Categorical("film"), Bag("genres")]),
+        embedding_dim=8,
+    )
+    encoders = fit_encoders(config, data)
+    parameters = initialize(jax.random.key(1), config, encoders=encoders, scale=1.0)
+    return bundle_of(data, TrainedModel(config, *encoders, parameters))
 
 
 def bundle_of(data: Dataset, trained: TrainedModel, *, kind: str = "exact", **parameters: Any):

@@ -69,7 +69,8 @@ def test_events_and_forgetting(server: Server) -> None:
     events = [{"query_id": 3, "candidate_ids": best[:2]}, {"query_id": "a/b", "candidate_ids": [1]}]
     assert send(server, "POST", "/v1/events", {"events": events}).json() == {"events": 2}
     assert ids(server, exclude_seen=True) == best[2:]
-    assert send(server, "DELETE", "/v1/queries/a%2Fb").json() == {"queries": 1}
+    for name in ("a%2Fb", "two%0Alines"):
+        assert send(server, "DELETE", f"/v1/queries/{name}").json() == {"queries": 1}
     assert send(server, "DELETE", "/v1/queries/3").json() == {"queries": 1}
     answer = send(server, "POST", "/v1/recommend", {"queries": ["3"]}).json()
     assert answer["fallback"] == [True]
@@ -92,6 +93,12 @@ def test_what_cannot_be_changed(
 ) -> None:
     answer = send(server, method, path, body)
     assert (answer.status_code, answer.json()["error"].get("path")) == (400, place), answer.text
+
+
+def test_what_an_address_takes_is_said(server: Server) -> None:
+    answer = send(server, "PUT", "/v1/candidates", {})
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"POST", "DELETE"}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +21,21 @@ from turret.serving.tensorflow_serving import TensorFlowServing, tensorflow_refu
 from turret.serving.writing import Writing
 
 __all__ = ["application"]
+
+
+class _Anything(Convertor[str]):
+    """The rest of a path, whatever is in it: Starlette's own ends at a line's end."""
+
+    regex = r"(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
 
 
 def application(service: Service) -> ASGIApp:
@@ -113,14 +129,26 @@ def _changes(service: Service) -> Iterator[Route]:
     if live is None:
         return
     writing = Writing(service, live)
-    for method, path, name in (
-        ("POST", "/v1/candidates", "put"),
-        ("DELETE", "/v1/candidates", "remove"),
-        ("POST", "/v1/events", "events"),
-        ("DELETE", "/v1/queries/{query_id:path}", "forget"),
+    for path, named in (
+        ("/v1/candidates", {"POST": "put", "DELETE": "remove"}),
+        ("/v1/events", {"POST": "events"}),
+        ("/v1/queries/{query_id:anything}", {"DELETE": "forget"}),
     ):
-        endpoint = Endpoint(name, getattr(writing, name), service=service, needs="write")
-        yield Route(path, endpoint, methods=[method])
+        endpoints = {
+            method: Endpoint(name, getattr(writing, name), service=service, needs="write")
+            for method, name in named.items()
+        }
+        yield Route(path, _ByMethod(endpoints), methods=list(endpoints))
+
+
+class _ByMethod:
+    """One address with an endpoint for each method."""
+
+    def __init__(self, endpoints: Mapping[str, ASGIApp]) -> None:
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._endpoints[scope["method"]](scope, receive, send)
 
 
 def _answered(answer: Callable[[bytes], Awaitable[bytes]]) -> Handler:

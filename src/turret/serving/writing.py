@@ -44,11 +44,8 @@ class Writing:
         """Answer `POST /v1/candidates`: add candidates, and replace those of the same ids."""
         version = self._service.version
         asked: PutRequest = version.decoded(body, version.requests.put)
-        rows = [features_of(one) for one in asked.candidates]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        columns = [as_series([row.get(name) for row in rows], name=name) for name in names]
-        await self._make(lambda: self._live.put(pl.DataFrame(columns)), path="candidates")
-        return _done({"candidates": len(rows)})
+        await self._make(lambda: self._live.put(_table(asked)), path="candidates")
+        return _done({"candidates": len(asked.candidates)})
 
     async def remove(self, scope: Scope, body: bytes) -> Reply:
         """Answer `DELETE /v1/candidates`: take candidates away."""
@@ -78,13 +75,23 @@ class Writing:
             raise Refusal(503, "overloaded", "Too many changes are waiting.", retry_after=1)
         self._waiting += 1
         try:
-            async with self._turn:
-                # One that has begun is made, also when its client is gone.
-                return await asyncio.shield(asyncio.to_thread(change))
+            # One that has begun is made and keeps its turn, also when its client is gone.
+            return await asyncio.shield(asyncio.ensure_future(self._in_turn(change)))
         except (CandidateIndexError, DataError, QueryError) as error:
             raise Refusal(400, "invalid_request", str(error), path=path) from error
+
+    async def _in_turn(self, change: Callable[[], Any]) -> Any:
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(change)
         finally:
             self._waiting -= 1
+
+
+def _table(asked: PutRequest) -> pl.DataFrame:
+    rows = [features_of(one) for one in asked.candidates]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pl.DataFrame([as_series([row.get(name) for row in rows], name=name) for name in names])
 
 
 def _done(changed: dict[str, object]) -> Reply:
