@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +60,28 @@ def serving(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Runs `turret serve` until the block ends."""
+    command = [sys.executable, "-m", "turret", "serve", str(target), "--port", "0", *options]
+    with running(command, log=log, ready=ready, event=event, environment=environment) as server:
+        yield server
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    *,
+    log: Path,
+    ready: bool = True,
+    event: str = "serving",
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Iterator[Server]:
+    """Runs a command that serves until the block ends."""
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "turret", "serve", str(target), "--port", "0", *options],
+            command,
             stderr=file,
             env=os.environ | {"JAX_PLATFORMS": "cpu"} | dict(environment or {}),
+            cwd=folder,
         )
     server = Server(process, "", log)
     try:
