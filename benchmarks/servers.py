@@ -14,11 +14,19 @@ import msgspec
 from turret.errors import BenchmarkError
 
 
-def train(recipe: Path, output: Path, *settings: str) -> None:
-    command = [sys.executable, "-m", "turret", "train", str(recipe), "--output", str(output)]
-    done = subprocess.run([*command, *settings], capture_output=True, text=True)
+def turret(*arguments: str) -> str:
+    """Run a command; gives what it prints."""
+    command = [sys.executable, "-m", "turret", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise BenchmarkError(f"Training failed: {done.stderr.splitlines()[-1]}")
+        last = done.stderr.splitlines()[-1]
+        raise BenchmarkError(f"turret {arguments[0]} failed: {last}")
+    return done.stdout
+
+
+def train(recipe: Path, output: Path, *settings: str) -> None:
+    """Train by a recipe."""
+    turret("train", str(recipe), "--output", str(output), *settings)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from sources import PACKAGE, ROOT, Source, imported, sources
 LAYERS = (
     "errors",
     "strict",
+    "cores",
     "padding",
     "caching",
     "compilation",
@@ -35,6 +36,7 @@ LAYERS = (
 WITHOUT_JAX = (
     "errors",
     "strict",
+    "cores",
     "caching",
     "storage",
     "recipe",

@@ -4,6 +4,8 @@ import os
 import platform
 from pathlib import Path
 
+from turret.cores import cores
+
 __all__ = ["available_bytes", "machine"]
 
 
@@ -17,7 +19,7 @@ def machine() -> dict[str, object]:
     """
     return {
         "cpu": _processor(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory_gb": _memory_gb(),
         "system": platform.platform(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -37,12 +39,6 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _cores() -> int | None:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _memory_gb() -> float | None:

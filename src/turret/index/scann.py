@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from msgspec import Meta
 
+from turret.cores import cores
 from turret.errors import CandidateIndexError
 from turret.index.base import Parameter
 from turret.index.candidates import Candidates
@@ -27,8 +28,8 @@ from turret.index.scann_library import import_scann, without_log_lines
 __all__ = ["ScannIndex", "ScannParameters"]
 
 _ASSETS = "scann_assets.pbtxt"
-# ScaNN spreads a batch over threads in portions; a smaller batch is not worth waking them.
-_PARALLEL_FROM = 64
+# ScaNN spreads a batch over its threads in portions of at most so many queries.
+_PORTION = 256
 
 
 class ScannParameters(ProposingParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -164,9 +165,10 @@ class ScannIndex(ProposingIndex):
         # Partitions are of unequal size: four times as many candidates as are asked for.
         share = -(-4 * places * settings.leaves // len(self))
         leaves = min(settings.leaves, max(settings.leaves_to_search, share))
-        parallel = queries.shape[0] >= _PARALLEL_FROM
+        number = queries.shape[0]
+        portion = min(-(-number // cores()), _PORTION)
         rows, distances = self._searcher.search_batched(
-            queries, places, reorder, leaves, parallel, 256
+            queries, places, reorder, leaves, number > 1, portion
         )
         # A place that ScaNN could not fill holds row 0 at the distance NaN.
         return rows.astype(np.int64), ~np.isnan(distances)
