@@ -37,7 +37,7 @@ from turret.recipe.baselines import EASE, IALS, Baseline, ItemKNN, Popularity, R
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 FILES = {
-    "ml-100k": "movielens.toml",
+    "ml-100k": "benchmarks/ml-100k.toml",
     "ml-1m-random": "benchmarks/ml-1m-random.toml",
     "ml-1m-last": "benchmarks/ml-1m-last.toml",
     "gowalla": "benchmarks/gowalla.toml",
