@@ -52,7 +52,10 @@ GRID: tuple[Baseline, ...] = (
         for weighting in ("plain", "tfidf", "bm25")
         for n in (50, 200)
     ),
-    *(RP3Beta(name=f"rp3beta {beta:g}", beta=beta) for beta in (0.3, 0.4, 0.5, 0.6, 0.7)),
+    *(
+        RP3Beta(name=f"rp3beta {beta:g}", beta=beta)
+        for beta in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+    ),
     *(
         EASE(name=f"ease {ridge:g}", regularization=ridge)
         for ridge in (100.0, 200.0, 400.0, 800.0, 1600.0)
