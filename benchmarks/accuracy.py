@@ -15,8 +15,8 @@ Data sets, each a folder in FOLDER that the person who runs this has:
 `--validation` trains on what is neither validation nor test, judges by the validation part, and
 never looks at the test part; baselines are then tried with each setting of a grid. The validation
 part is `train_valid`, the last rating but one of each user, or else a tenth of the training part of
-each user, drawn at random. Every setting, of models and of baselines, was chosen with
-`--validation`; docs/benchmarks.md says what was tried.
+each user, drawn at random. docs/benchmarks.md says what was chosen with it, what was tried, and
+which baselines were not tuned.
 """
 
 import sys
