@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import polars as pl
 import pytest
@@ -80,6 +81,110 @@ def test_errors_are_those_of_the_recommender_or_of_the_server(server: Server) ->
     with pytest.raises(ServingError, match=f"The server at {server.url}/ does not answer: 404"):
         client.saw([("3", ["f1"])])
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "options", "match"),
+    [
+        ("recommend", {"queries": {"user": [b"42"]}}, "bytes"),
+        ("recommend", {"queries": {"user": ["\ud800"]}}, "no Unicode"),
+        ("recommend", {"queries": {}}, "no columns"),
+        ("recommend", {"queries": {"user": []}, "k": 0}, "k: got 0"),
+        ("recommend", {"queries": {"user": [1]}, "allow": "Fargo"}, "allow is one string"),
+        ("recommend", {"queries": {"user": [1]}, "deny": "Fargo"}, "deny is one string"),
+        ("recommend", {"queries": {"user": [1]}, "exclude": ["Fargo"]}, "exclude: the ids"),
+        ("similar", {"candidate_ids": "Fargo"}, "one string"),
+        ("similar", {"candidate_ids": ["\ud800"]}, "no Unicode"),
+        ("candidate_vectors", {"candidate_ids": "Fargo"}, "one string"),
+        ("remove", {"ids": "ab"}, "one string"),
+        ("saw", {"seen": [("42", "Fargo")]}, "one string"),
+        ("forget", {"query_id": "\ud800"}, "no Unicode"),
+    ],
+)
+def test_what_is_refused_before_anything_is_sent(
+    call: str, options: dict[str, Any], match: str
+) -> None:
+    with Client("http://localhost:1", retries=0) as client:
+        with pytest.raises(QueryError, match=match):
+            getattr(client, call)(**options)
+
+
+def scripted(client: Client, *answers: httpx.Response | httpx.TransportError) -> list[str]:
+    """Lets a client get these answers; the addresses that it asks are listed."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.method} {request.url.raw_path.decode()}")
+        found = answers[min(len(asked), len(answers)) - 1]
+        if isinstance(found, httpx.TransportError):
+            raise found
+        return found
+
+    client._http = httpx.Client(base_url="http://there", transport=httpx.MockTransport(answer))
+    return asked
+
+
+def answered(name: str, version: str = "1") -> httpx.Response:
+    body = {"ids": [[name]], "scores": [[1]], "counts": [1], "fallback": [False]}
+    return httpx.Response(200, json={**body, "model_version": version})
+
+
+@pytest.mark.parametrize(
+    ("query_id", "path"),
+    [(".", "%2E"), ("..", "%2E%2E"), ("a/b.c", "a%2Fb%2Ec"), (42, "42"), ("%2E", "%252E")],
+)
+def test_any_query_is_forgotten_at_its_address(query_id: str | int, path: str) -> None:
+    client = Client("http://there")
+    asked = scripted(client, httpx.Response(200))
+    client.forget(query_id)
+    assert asked == [f"DELETE /v1/queries/{path}"]
+
+
+def test_what_is_no_success_is_an_error() -> None:
+    client = Client("http://there")
+    scripted(client, httpx.Response(307, headers={"location": "/"}))
+    with pytest.raises(ServingError, match="307"):
+        client.forget("42")
+
+
+@pytest.mark.parametrize(
+    ("error", "sent"),
+    [
+        (httpx.ReadTimeout, 1),
+        (httpx.PoolTimeout, 1),
+        (httpx.RemoteProtocolError, 2),
+        (httpx.ReadError, 2),
+    ],
+)
+def test_a_connection_that_fails(error: type[httpx.TransportError], sent: int) -> None:
+    client = Client("http://there", retries=1)
+    match = f"http://there does not answer .*{error.__name__}, why"
+    asked = scripted(client, error("why"))
+    with pytest.raises(ServingError, match=match):
+        client.recommend({"user": [1]})
+    assert len(asked) == sent
+    asked = scripted(client, error("why"))
+    changes = (
+        lambda: client.put({"film": ["a"]}),
+        lambda: client.remove(["a"]),
+        lambda: client.saw([("1", ["a"])]),
+        lambda: client.forget("1"),
+    )
+    for change in changes:
+        with pytest.raises(ServingError, match=match):
+            change()
+    assert len(asked) == len(changes)
+
+
+def test_an_answer_is_of_one_version() -> None:
+    client = Client("http://there", block=1, retries=1)
+    old, new = answered("a", "1"), answered("b", "2")
+    asked = scripted(client, old, new, new, new)
+    assert client.recommend({"user": [1, 2]}, 1).ids.tolist() == [["b"], ["b"]]
+    assert len(asked) == 4
+    scripted(client, old, new, old, new)
+    with pytest.raises(ServingError, match="change while they answer"):
+        client.recommend({"user": [1, 2]}, 1)
 
 
 class Busy(http.server.BaseHTTPRequestHandler):

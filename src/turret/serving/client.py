@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import TracebackType
-from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -15,11 +14,23 @@ from turret.errors import ServingError
 from turret.index.hits import Hits
 from turret.recommender.resolving import Columns
 from turret.serving.schema import RecommendAnswer, SimilarAnswer
-from turret.serving.wire import Call, error_of, hits_of, recommending, rows_of, vectors_of
+from turret.serving.wire import (
+    Call,
+    error_of,
+    forgetting,
+    hits_of,
+    ids_of,
+    of_one_version,
+    recommending,
+    require_k,
+    rows_of,
+    vectors_of,
+)
 
 __all__ = ["AsyncClient", "Client"]
 
 _LONGEST_PAUSE = 5.0
+_Outcome = httpx.Response | httpx.TransportError
 
 
 class _Settings:
@@ -32,27 +43,35 @@ class _Settings:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self.options = {"base_url": url, "headers": headers, "timeout": timeout}
 
-    def pause(self, answer: httpx.Response | None, attempt: int) -> float | None:
+    def pause(self, call: Call, answer: _Outcome, attempt: int) -> float | None:
         """Seconds until the request is sent again; None when it is not."""
-        if attempt >= self.retries or (answer is not None and answer.status_code != 503):
+        if attempt >= self.retries or not _again(call, answer):
             return None
-        said = "" if answer is None else answer.headers.get("retry-after", "")
+        said = answer.headers.get("retry-after", "") if isinstance(answer, httpx.Response) else ""
         # The server's whole seconds are for strangers; its own client asks sooner at first.
         longest = float(said) if said.isdigit() else _LONGEST_PAUSE
         return min(0.05 * 4**attempt, longest, _LONGEST_PAUSE)
 
-    def content(self, answer: httpx.Response | None) -> bytes:
+    def content(self, call: Call, answer: _Outcome) -> bytes:
         """The body of an answer that is one."""
-        if answer is None:
+        if isinstance(answer, httpx.ConnectError):
             raise ServingError(
                 f"No server at {self.url} can be reached", fix="Is turret serve running there?"
-            )
-        if answer.status_code >= 400:
+            ) from answer
+        if isinstance(answer, httpx.TransportError):
+            what = f"The server at {self.url} does not answer {call.method} {call.path}"
+            raise ServingError(f"{what}: {type(answer).__name__}, {answer}") from answer
+        if not answer.is_success:
             raise error_of(answer)
         return answer.content
 
+    def mixed(self) -> ServingError:
+        """What to say when each attempt met another version taking the place of one."""
+        return ServingError(f"The versions at {self.url} change while they answer")
+
     def similar(self, candidate_ids: Sequence[str | int], k: int) -> Iterator[Call]:
-        for part in self.parts(list(candidate_ids)):
+        require_k(k)
+        for part in self.parts(ids_of(candidate_ids)):
             yield Call("POST", "/v1/similar", {"candidate_ids": part, "k": k})
 
     def embed(self, of: str, items: Sequence[object]) -> Iterator[Call]:
@@ -119,22 +138,22 @@ class Client:
             where=where,
             exclude_seen=exclude_seen,
         )
-        return hits_of([self._send(call) for call in calls], RecommendAnswer, k=k)
+        return hits_of(self._send_all(calls), RecommendAnswer, k=k)
 
     def similar(self, candidate_ids: Sequence[str | int], k: int = 10) -> Hits:
         """Find the candidates most like some; see `Recommender.similar`."""
         calls = self._settings.similar(candidate_ids, k)
-        return hits_of([self._send(call) for call in calls], SimilarAnswer, k=k)
+        return hits_of(self._send_all(calls), SimilarAnswer, k=k)
 
     def query_vectors(self, queries: Columns | pl.DataFrame) -> Float32[np.ndarray, "n d"]:
         """The vectors of queries; see `Recommender.query_vectors`."""
         calls = self._settings.embed("queries", rows_of(queries))
-        return vectors_of([self._send(call) for call in calls], of="queries")
+        return vectors_of(self._send_all(calls), of="queries")
 
     def candidate_vectors(self, candidate_ids: Sequence[str | int]) -> Float32[np.ndarray, "n d"]:
         """The vectors of candidates; see `Recommender.candidate_vectors`."""
-        calls = self._settings.embed("candidates", list(candidate_ids))
-        return vectors_of([self._send(call) for call in calls], of="candidates")
+        calls = self._settings.embed("candidates", ids_of(candidate_ids))
+        return vectors_of(self._send_all(calls), of="candidates")
 
     def put(self, candidates: Columns | pl.DataFrame) -> None:
         """Add candidates and replace those of the same ids; see `LiveRecommender.put`."""
@@ -143,7 +162,7 @@ class Client:
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take candidates away; see `LiveRecommender.remove`."""
-        for part in self._settings.parts(list(ids)):
+        for part in self._settings.parts(ids_of(ids)):
             self._send(Call("DELETE", "/v1/candidates", {"candidate_ids": part}))
 
     def saw(self, seen: Iterable[tuple[str, Iterable[str]]]) -> None:
@@ -151,9 +170,9 @@ class Client:
         for part in self._settings.parts(_events(seen)):
             self._send(Call("POST", "/v1/events", {"events": part}))
 
-    def forget(self, query_id: str) -> None:
+    def forget(self, query_id: str | int) -> None:
         """Forget what is known of a query; see `LiveRecommender.forget`."""
-        self._send(Call("DELETE", f"/v1/queries/{quote(query_id, safe='')}"))
+        self._send(forgetting(query_id))
 
     def close(self) -> None:
         """Close the connections."""
@@ -167,16 +186,24 @@ class Client:
         """Close the connections."""
         self.close()
 
+    def _send_all(self, calls: Iterator[Call]) -> list[bytes]:
+        asked = list(calls)
+        for _ in range(self._settings.retries + 1):
+            contents = [self._send(call) for call in asked]
+            if of_one_version(contents):
+                return contents
+        raise self._settings.mixed()
+
     def _send(self, call: Call) -> bytes:
         attempt = 0
         while True:
             try:
                 answer = self._http.request(call.method, call.path, content=call.content)
-            except httpx.ConnectError:
-                answer = None
-            pause = self._settings.pause(answer, attempt)
+            except httpx.TransportError as error:
+                answer = error
+            pause = self._settings.pause(call, answer, attempt)
             if pause is None:
-                return self._settings.content(answer)
+                return self._settings.content(call, answer)
             time.sleep(pause)
             attempt += 1
 
@@ -243,7 +270,7 @@ class AsyncClient:
         self, candidate_ids: Sequence[str | int]
     ) -> Float32[np.ndarray, "n d"]:
         """The vectors of candidates; see `Recommender.candidate_vectors`."""
-        calls = self._settings.embed("candidates", list(candidate_ids))
+        calls = self._settings.embed("candidates", ids_of(candidate_ids))
         return vectors_of(await self._send_all(calls), of="candidates")
 
     async def put(self, candidates: Columns | pl.DataFrame) -> None:
@@ -253,7 +280,7 @@ class AsyncClient:
 
     async def remove(self, ids: Iterable[str]) -> None:
         """Take candidates away; see `LiveRecommender.remove`."""
-        for part in self._settings.parts(list(ids)):
+        for part in self._settings.parts(ids_of(ids)):
             await self._send(Call("DELETE", "/v1/candidates", {"candidate_ids": part}))
 
     async def saw(self, seen: Iterable[tuple[str, Iterable[str]]]) -> None:
@@ -261,9 +288,9 @@ class AsyncClient:
         for part in self._settings.parts(_events(seen)):
             await self._send(Call("POST", "/v1/events", {"events": part}))
 
-    async def forget(self, query_id: str) -> None:
+    async def forget(self, query_id: str | int) -> None:
         """Forget what is known of a query; see `LiveRecommender.forget`."""
-        await self._send(Call("DELETE", f"/v1/queries/{quote(query_id, safe='')}"))
+        await self._send(forgetting(query_id))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -283,21 +310,37 @@ class AsyncClient:
         await self.close()
 
     async def _send_all(self, calls: Iterator[Call]) -> list[bytes]:
-        return await asyncio.gather(*map(self._send, calls))
+        asked = list(calls)
+        for _ in range(self._settings.retries + 1):
+            contents = await asyncio.gather(*map(self._send, asked))
+            if of_one_version(contents):
+                return contents
+        raise self._settings.mixed()
 
     async def _send(self, call: Call) -> bytes:
         attempt = 0
         while True:
             try:
                 answer = await self._http.request(call.method, call.path, content=call.content)
-            except httpx.ConnectError:
-                answer = None
-            pause = self._settings.pause(answer, attempt)
+            except httpx.TransportError as error:
+                answer = error
+            pause = self._settings.pause(call, answer, attempt)
             if pause is None:
-                return self._settings.content(answer)
+                return self._settings.content(call, answer)
             await asyncio.sleep(pause)
             attempt += 1
 
 
+def _again(call: Call, answer: _Outcome) -> bool:
+    """Whether a request was not done, or may be done twice."""
+    if isinstance(answer, httpx.Response):
+        return answer.status_code == 503
+    if isinstance(answer, httpx.ConnectError):
+        return True
+    # Such as a kept connection that the server has closed.
+    closed = isinstance(answer, httpx.NetworkError | httpx.RemoteProtocolError)
+    return closed and call.changes_nothing
+
+
 def _events(seen: Iterable[tuple[str, Iterable[str]]]) -> list[dict[str, object]]:
-    return [{"query_id": query, "candidate_ids": list(ids)} for query, ids in seen]
+    return [{"query_id": query, "candidate_ids": ids_of(ids)} for query, ids in seen]

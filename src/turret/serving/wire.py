@@ -1,7 +1,8 @@
 """Calls of a recommender as requests to a server, and its answers as what the calls return."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -10,11 +11,28 @@ import polars as pl
 from jaxtyping import Float32
 
 from turret.errors import QueryError, ServingError, TurretError
+from turret.index.base import check_search
+from turret.index.candidates import Candidates
+from turret.index.filters import filter_of
 from turret.index.hits import Hits
-from turret.recommender.resolving import Columns
+from turret.recommender import exclusions
+from turret.recommender.resolving import Columns, as_series
 from turret.serving.schema import EmbedAnswer, RecommendAnswer, SimilarAnswer
 
-__all__ = ["Call", "error_of", "hits_of", "recommending", "rows_of", "vectors_of"]
+__all__ = [
+    "Call",
+    "error_of",
+    "forgetting",
+    "hits_of",
+    "ids_of",
+    "of_one_version",
+    "recommending",
+    "require_k",
+    "rows_of",
+    "vectors_of",
+]
+
+_NOTHING = np.empty((0, 1), dtype=np.float32)
 
 
 class Call(NamedTuple):
@@ -33,7 +51,78 @@ class Call(NamedTuple):
     @property
     def content(self) -> bytes | None:
         """The body as it is sent."""
-        return None if self.body is None else msgspec.json.encode(self.body, enc_hook=_plain)
+        if self.body is None:
+            return None
+        try:
+            return msgspec.json.encode(self.body, enc_hook=_plain)
+        except UnicodeEncodeError as error:
+            raise QueryError("a text is no Unicode", got=error.object) from error
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it may be sent again although it may have been done."""
+        return self.path in ("/v1/recommend", "/v1/similar", "/v1/embed")
+
+
+def forgetting(query_id: object) -> Call:
+    """Ask to forget a query.
+
+    Args:
+        query_id: its id.
+
+    Returns:
+        The request.
+
+    Example:
+        >>> forgetting("..").path
+        '/v1/queries/%2E%2E'
+    """
+    try:
+        # Points that stay points would lead to another address.
+        return Call("DELETE", "/v1/queries/" + quote(str(query_id), safe="").replace(".", "%2E"))
+    except UnicodeEncodeError as error:
+        raise QueryError("the query id is no Unicode", got=query_id) from error
+
+
+def ids_of(ids: Iterable[str | int]) -> list[str | int]:
+    """List ids.
+
+    Args:
+        ids: external ids.
+
+    Returns:
+        The same.
+
+    Raises:
+        QueryError: if they are one string.
+    """
+    if isinstance(ids, str | bytes):
+        raise QueryError("the ids are one string", got=ids, fix=f"Write [{ids!r}].")
+    return list(ids)
+
+
+def require_k(k: int) -> None:
+    """Check a number of answers.
+
+    Args:
+        k: answers for each query.
+
+    Raises:
+        QueryError: if it is not a positive whole number.
+    """
+    check_search(_NOTHING, dim=1, k=k, exclude=None)
+
+
+def of_one_version(contents: Sequence[bytes]) -> bool:
+    """Say whether answers came from one version of the model.
+
+    Args:
+        contents: the bodies of the answers.
+
+    Returns:
+        Whether there is no second version.
+    """
+    return len({msgspec.json.decode(one, type=_Answer).model_version for one in contents}) < 2
 
 
 def rows_of(table: Columns | pl.DataFrame) -> list[dict[str, object]]:
@@ -46,20 +135,23 @@ def rows_of(table: Columns | pl.DataFrame) -> list[dict[str, object]]:
         An object for each row.
 
     Raises:
-        QueryError: if the columns differ in length, or one is a single value.
+        QueryError: if there are none, they differ in length, or one cannot be used.
 
     Example:
         >>> rows_of({"user": [1, 2], "country": ["no", None]})
         [{'user': 1, 'country': 'no'}, {'user': 2, 'country': None}]
     """
     names = table.columns if isinstance(table, pl.DataFrame) else list(table)
+    if not names:
+        raise QueryError("the query has no columns")
     columns: list[list[object]] = []
     for name in names:
-        if isinstance(table[name], str):
+        if isinstance(table[name], str | bytes):
             what = f"the column {name} of the queries is one value"
             raise QueryError(what, got=table[name], fix=f"Write [{table[name]!r}].")
         column = table[name]
         listed = column.tolist() if isinstance(column, np.ndarray) else list(column)
+        _require_values(listed, name)
         columns.append(listed)
     if len({len(column) for column in columns}) > 1:
         lengths = {name: len(column) for name, column in zip(names, columns, strict=True)}
@@ -92,9 +184,10 @@ def recommending(
         The requests.
     """
     rows = rows_of(queries)
-    if exclude is not None and len(exclude) != len(rows):
-        what = "exclude has not one entry for each query"
-        raise QueryError(what, got=len(exclude), expected=str(len(rows)))
+    require_k(k)
+    none = Candidates([], _NOTHING)
+    exclusions.named(none, exclude, queries=len(rows))
+    filter_of(none, allow=allow, deny=deny)
     lists = {"allow": allow, "deny": deny}
     body = {name: list(ids) for name, ids in lists.items() if ids is not None}
     given = {name: value for name, value in options.items() if value is not None}
@@ -153,7 +246,7 @@ def error_of(answer: httpx.Response) -> TurretError:
     """What a refusal means.
 
     Args:
-        answer: with a status of 400 or more.
+        answer: with a status that is no success.
 
     Returns:
         A `QueryError` for what the request holds, else a `ServingError`.
@@ -168,6 +261,23 @@ def error_of(answer: httpx.Response) -> TurretError:
     reason = message or answer.reason_phrase
     what = f"The server at {answer.url.copy_with(path='/', query=None)} does not answer"
     return ServingError(f"{what}: {answer.status_code}, {reason}")
+
+
+class _Answer(msgspec.Struct):
+    model_version: str
+
+
+def _require_values(values: list[object], name: str) -> None:
+    """Refuse what a recommender refuses and JSON would turn into something else."""
+    try:
+        dtype = as_series(values, name=name).dtype
+    except UnicodeEncodeError as error:
+        raise QueryError(f"the column {name} is no Unicode", got=error.object) from error
+    while isinstance(dtype, pl.List | pl.Array):
+        dtype = dtype.inner
+    if dtype == pl.Binary:
+        what = f"the column {name} of the queries holds bytes"
+        raise QueryError(what, expected="text or numbers", fix="Decode them first.")
 
 
 def _plain(value: object) -> object:
