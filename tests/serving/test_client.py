@@ -68,6 +68,19 @@ def test_similar_and_vectors(server: Server, recommender: Recommender) -> None:
         assert found[2].tobytes() == recommender.candidate_vectors(ids).tobytes()
 
 
+def test_vectors_of_nobody_known(server: Server, recommender: Recommender) -> None:
+    async def asynchronously(queries: dict[str, Any]) -> np.ndarray:
+        async with AsyncClient(server.url) as client:
+            return await client.query_vectors(queries)
+
+    with Client(server.url) as client:
+        for queries in ({"user": ["nobody", "no one"]}, {"user": []}):
+            expected = recommender.query_vectors(queries)
+            assert expected.shape == (len(queries["user"]), 8)
+            for found in (client.query_vectors(queries), asyncio.run(asynchronously(queries))):
+                np.testing.assert_array_equal(found, expected, strict=True)
+
+
 def test_errors_are_those_of_the_recommender_or_of_the_server(server: Server) -> None:
     client = Client(server.url)
     with pytest.raises(QueryError, match="queries\\[0\\].usr: There is no such field"):

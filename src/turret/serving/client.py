@@ -25,11 +25,14 @@ from turret.serving.wire import (
     require_k,
     rows_of,
     vectors_of,
+    widened,
 )
 
 __all__ = ["AsyncClient", "Client"]
 
 _LONGEST_PAUSE = 5.0
+# Whether it is known or not, it gets a candidate, which has a vector.
+_SOMEBODY = Call("POST", "/v1/recommend", {"queries": [""], "k": 1})
 _Outcome = httpx.Response | httpx.TransportError
 
 
@@ -148,7 +151,11 @@ class Client:
     def query_vectors(self, queries: Columns | pl.DataFrame) -> Float32[np.ndarray, "n d"]:
         """The vectors of queries; see `Recommender.query_vectors`."""
         calls = self._settings.embed("queries", rows_of(queries))
-        return vectors_of(self._send_all(calls), of="queries")
+        vectors = vectors_of(self._send_all(calls), of="queries")
+        if vectors.shape[1] > 0:
+            return vectors
+        hits = hits_of([self._send(_SOMEBODY)], RecommendAnswer, k=1)
+        return widened(vectors, self.candidate_vectors(hits.ids[0, : hits.counts[0]].tolist()))
 
     def candidate_vectors(self, candidate_ids: Sequence[str | int]) -> Float32[np.ndarray, "n d"]:
         """The vectors of candidates; see `Recommender.candidate_vectors`."""
@@ -264,7 +271,13 @@ class AsyncClient:
     async def query_vectors(self, queries: Columns | pl.DataFrame) -> Float32[np.ndarray, "n d"]:
         """The vectors of queries; see `Recommender.query_vectors`."""
         calls = self._settings.embed("queries", rows_of(queries))
-        return vectors_of(await self._send_all(calls), of="queries")
+        vectors = vectors_of(await self._send_all(calls), of="queries")
+        if vectors.shape[1] > 0:
+            return vectors
+        hits = hits_of([await self._send(_SOMEBODY)], RecommendAnswer, k=1)
+        return widened(
+            vectors, await self.candidate_vectors(hits.ids[0, : hits.counts[0]].tolist())
+        )
 
     async def candidate_vectors(
         self, candidate_ids: Sequence[str | int]

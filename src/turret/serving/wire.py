@@ -30,6 +30,7 @@ __all__ = [
     "require_k",
     "rows_of",
     "vectors_of",
+    "widened",
 ]
 
 _NOTHING = np.empty((0, 1), dtype=np.float32)
@@ -240,6 +241,25 @@ def vectors_of(contents: Sequence[bytes], *, of: str) -> Float32[np.ndarray, "n 
         if row is not None:
             vectors[place] = row
     return vectors
+
+
+def widened(
+    vectors: Float32[np.ndarray, "n zero"], known: Float32[np.ndarray, "m d"]
+) -> Float32[np.ndarray, "n d"]:
+    """Give vectors of nothing known the length that the model's vectors have.
+
+    Args:
+        vectors: `[n, 0]`, of queries of which nothing is known.
+        known: `[m, d]`, of candidates.
+
+    Returns:
+        `[n, d]` of NaN.
+
+    Example:
+        >>> widened(np.empty((1, 0), np.float32), np.ones((1, 2), np.float32)).tolist()
+        [[nan, nan]]
+    """
+    return np.full((len(vectors), known.shape[1]), np.nan, dtype=np.float32)
 
 
 def error_of(answer: httpx.Response) -> TurretError:
