@@ -90,7 +90,8 @@ class Client:
     """Asks a server what `Recommender` would be asked: the same calls, the same answers.
 
     Connections are kept. A request that the server has no room for (503), or that did not reach
-    it, is sent again.
+    it, is sent again; when the connection breaks afterwards, only one that changes nothing. The
+    answers of one call are of one version of the model.
 
     Args:
         url: where the server is, such as `http://localhost:8000`.
