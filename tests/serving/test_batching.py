@@ -124,6 +124,51 @@ def test_what_takes_too_long_is_refused_and_not_done() -> None:
     assert (results, calls) == ([2], [[1]])
 
 
+class Panic(BaseException):
+    """What a library's Rust raises when it fails."""
+
+
+def test_what_is_no_exception_does_not_end_the_engine() -> None:
+    def panics(items: Sequence[int]) -> list[int]:
+        raise Panic("failed")
+
+    async def test(engine: Engine, operation: Doubled) -> list[int]:
+        operation.gate.set()
+        with pytest.raises(RuntimeError, match="Panic"):
+            await engine.submit(panics, [1], timeout=10.0)
+        return await submit(engine, operation, 2)
+
+    assert run(test)[0] == [4]
+
+
+class Tripled(NamedTuple):
+    """As a tuple it is equal to `Doubled`; what it does is not."""
+
+    gate: threading.Event
+    calls: "Calls"
+    name: str = ""
+
+    def __call__(self, items: Sequence[int]) -> list[int]:
+        return [3 * item for item in items]
+
+
+def test_operations_of_different_kinds_are_not_done_together() -> None:
+    async def test(engine: Engine, operation: Doubled) -> list[list[int]]:
+        first = submit(engine, operation, 1)
+        await asyncio.sleep(0.05)
+        tripled = Tripled(*operation)
+        assert tripled == operation
+        others = [
+            submit(engine, operation, 2),
+            asyncio.create_task(engine.submit(tripled, [2], timeout=10.0)),
+        ]
+        await asyncio.sleep(0)
+        operation.gate.set()
+        return await asyncio.gather(first, *others)
+
+    assert run(test)[0] == [[2], [4], [6]]
+
+
 def test_sizes_are_observed() -> None:
     seen: list[int] = []
 

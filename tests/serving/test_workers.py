@@ -99,6 +99,19 @@ def test_they_end_when_the_one_that_started_them_is_killed(server: Server) -> No
         server.get("/healthz")
 
 
+def test_another_server_does_not_share_the_port_unasked(server: Server, bundle: Path) -> None:
+    port = str(httpx.URL(server.url).port)
+    for workers in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-m", "turret", "serve", str(bundle), "--workers", workers]
+            + ["--port", port],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 1 and "cannot be listened on" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,7 +2,7 @@
 
 A condition such as `genre = 'Drama' and year >= 1990` is parsed by Polars and never run as code.
 It sees the columns of one table and nothing else: a query inside it, which could name files, is
-refused before Polars reads it.
+refused before Polars reads it, and so is what could take long or much memory.
 """
 
 import re
@@ -19,6 +19,17 @@ _PLAIN_QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
 # Where one of these occurs, quotes may begin or end elsewhere than `_PLAIN_QUOTED` sees them.
 _UNUSUAL = ("\\", "--", "/*", "$", "`")
 _INNER_QUERY = re.compile(r"\bselect\b|\bread_\w+|\(\s*(from|with|table|values)\b", re.IGNORECASE)
+_CALL = re.compile(r"([\w\'\"]+)\s*\(")
+_CALLED = frozenset(
+    "and or not in is between like ilike case when then else end"
+    " abs ceil floor round coalesce nullif greatest least"
+    " lower upper length char_length starts_with ends_with strpos left right trim ltrim rtrim"
+    " array_contains array_length date_part extract year month day"
+    " max min sum avg count".split()
+)
+_PARTS = re.compile(r"[A-Za-z_]\w*|[^\w\s\'\"(),.]+")
+# The time that Polars takes grows with their square.
+_MOST_PARTS = 300
 _EXAMPLE = "an SQL condition such as year >= 1990 and genre = 'Drama'"
 
 
@@ -74,7 +85,7 @@ def fulfilled(table: pl.DataFrame, condition: str, *, what: str) -> Bool[np.ndar
         )
     try:
         found = table.select(fulfilled=expression)["fulfilled"]
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DataError(f"{what} does not fit the columns ({error})", got=condition) from error
     if found.dtype != pl.Boolean or len(found) != table.height:
         raise DataError(
@@ -92,9 +103,22 @@ def _read(condition: str, *, what: str) -> pl.Expr:
             got=condition,
             expected="comparisons of columns with values",
         )
+    for name in _CALL.findall(outside):
+        if name.lower() not in _CALLED:
+            raise DataError(
+                f"{what} calls a function that conditions do not have",
+                got=name,
+                expected=f"one of {', '.join(sorted(_CALLED))}",
+            )
+    if len(_PARTS.findall(outside)) > _MOST_PARTS:
+        raise DataError(
+            f"{what} is too long",
+            expected=f"at most {_MOST_PARTS} names and signs",
+            fix="Compare with a list: column in ('a', 'b').",
+        )
     try:
         return pl.sql_expr(condition)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DataError(
             f"{what} cannot be read ({error})", got=condition, expected=_EXAMPLE
         ) from error

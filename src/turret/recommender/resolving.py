@@ -226,6 +226,8 @@ def as_series(values: Iterable[object], *, name: str) -> pl.Series:
     Example:
         >>> as_series(["a", 42], name="user").to_list()
         ['a', '42']
+        >>> as_series([30, None, 1.5], name="price").to_list()
+        [30.0, None, 1.5]
     """
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
     kinds: set[type] = {type(value) for value in listed}
@@ -237,6 +239,8 @@ def as_series(values: Iterable[object], *, name: str) -> pl.Series:
             else value
             for value in listed
         ]
+    if float in kinds and int in kinds:
+        listed = [float(value) if type(value) is int else value for value in listed]
     try:
         return pl.Series(name, listed)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:

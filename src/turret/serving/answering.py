@@ -78,7 +78,9 @@ class Answering:
             Refusal: if it cannot be answered.
         """
         _check_fields(version, asked.fields)
-        n, id_column = len(asked.queries), version.recommender.query_id
+        # All queries are answered from one state, whatever changes meanwhile.
+        recommender = version.recommender
+        n, id_column = len(asked.queries), recommender.query_id
         if asked.exclude is not None and len(asked.exclude) != n:
             message = f"There are {len(asked.exclude)} lists for {n} queries."
             raise Refusal(400, "invalid_request", message, path="exclude")
@@ -94,7 +96,7 @@ class Answering:
         exclude = None if asked.exclude is None else [list(map(str, one)) for one in asked.exclude]
 
         def operation(names: tuple[str, ...]) -> Recommend:
-            return Recommend(version.recommender, names, *how)
+            return Recommend(recommender, names, *how)
 
         found = await self._by_features(
             operation, asked.queries, id_column, exclude=exclude, path="queries"

@@ -35,7 +35,20 @@ class _Anything(Convertor[str]):
         return value
 
 
+class _VersionNumber(Convertor[int]):
+    """A number of so many digits as a version's can have."""
+
+    regex = r"[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
 register_url_convertor("anything", _Anything())
+register_url_convertor("version", _VersionNumber())
 
 
 def application(service: Service) -> ASGIApp:
@@ -66,6 +79,8 @@ def application(service: Service) -> ASGIApp:
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
     )
+    # An address with a slash too many is none; a redirect would go where the Host header says.
+    routed.router.redirect_slashes = False
     return _Short({route.path: route.app for route in answers}, routed)
 
 
@@ -109,7 +124,7 @@ def _descriptions(service: Service) -> Iterator[Route]:
 
 def _models(service: Service, answering: Answering) -> Iterator[Route]:
     models = TensorFlowServing(service, answering)
-    for path in ("/v1/models/{name}/versions/{number:int}", "/v1/models/{name}"):
+    for path in ("/v1/models/{name}/versions/{number:version}", "/v1/models/{name}"):
         for method, ending, name in (
             ("POST", ":predict", "predict"),
             ("GET", "/metadata", "metadata"),

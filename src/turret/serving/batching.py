@@ -153,12 +153,12 @@ class Engine:
 
     def _do(self, batch: list[_Job], size: int) -> None:
         start = time.perf_counter()
-        groups: dict[Operation[Any, Any], list[_Job]] = {}
+        groups: dict[tuple[type, Operation[Any, Any]], list[_Job]] = {}
         for job in batch:
             # One whose time is over was refused already.
             if not job.future.done():
-                groups.setdefault(job.operation, []).append(job)
-        for operation, jobs in groups.items():
+                groups.setdefault((type(job.operation), job.operation), []).append(job)
+        for (_, operation), jobs in groups.items():
             _together(operation, jobs)
         assert self._loop is not None
         try:
@@ -192,9 +192,10 @@ def _together(operation: Operation[Any, Any], jobs: list[_Job]) -> None:
     """Do the items of several jobs at once; when that fails, each job by itself."""
     try:
         results = operation([item for job in jobs for item in job.items])
-    except Exception as error:
+    except BaseException as error:
+        # A panic of a library's Rust is no Exception; the thread goes on all the same.
         if len(jobs) == 1:
-            jobs[0].error = error
+            jobs[0].error = error if isinstance(error, Exception) else RuntimeError(repr(error))
         else:
             for job in jobs:
                 _together(operation, [job])

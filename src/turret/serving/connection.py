@@ -56,6 +56,15 @@ class _Connection(HttpToolsProtocol):
             self._wait()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+            return
+        # One that comes after the body is of no use.
+        self._head += len(name) + len(value)
+        if self._head > _LONGEST_HEAD and not self.transport.is_closing():
+            self._give_up()
+
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()

@@ -1,5 +1,6 @@
 """The log: one JSON object a line, on standard error."""
 
+import contextlib
 import logging
 import sys
 import threading
@@ -34,7 +35,8 @@ class Log:
         """
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = self._encode({"time": time, "level": level, "event": event, **fields})
-        with self._lock:
+        # Nobody may read it any more; that is no reason to end what writes it.
+        with self._lock, contextlib.suppress(OSError, ValueError):
             self._file.write(line + b"\n")
             self._file.flush()
 

@@ -75,13 +75,15 @@ class Metrics:
         count.inc()
         histogram.observe(seconds)
 
-    def batch(self, size: int, seconds: float) -> None:
+    def batch(self, size: int, seconds: float, *, waiting: int) -> None:
         """Count a batch.
 
         Args:
             size: its queries.
             seconds: it took.
+            waiting: queries that wait for the next.
         """
+        self._waiting.set(waiting)
         self._batches.observe(size)
         self._batch_seconds.observe(seconds)
 

@@ -82,7 +82,7 @@ _ADDRESSES = (
     _Address("post", "/v1/events", "Note what queries have just seen", Changed,
              "events", (*_ASKING, 403), writes=True),
     _Address("delete", "/v1/queries/{query_id}", "Forget what is known of a query", Changed,
-             refused=(401, 403, 503), writes=True),
+             refused=(400, 401, 403, 503), writes=True),
 )  # fmt: skip
 
 

@@ -60,7 +60,11 @@ class Refusal(Exception):
         return msgspec.json.encode({"error": {**told, "request_id": request_id}})
 
 
-def refusal_of(error: msgspec.DecodeError | QueryError, *, path: str | None = None) -> Refusal:
+def refusal_of(
+    error: msgspec.DecodeError | UnicodeDecodeError | RecursionError | QueryError,
+    *,
+    path: str | None = None,
+) -> Refusal:
     """Turns an error about what a request holds into a refusal.
 
     Args:
@@ -76,6 +80,9 @@ def refusal_of(error: msgspec.DecodeError | QueryError, *, path: str | None = No
     """
     if isinstance(error, QueryError):
         return Refusal(400, "invalid_request", str(error), path=path)
+    if isinstance(error, UnicodeDecodeError | RecursionError):
+        what = "its text is not UTF-8" if isinstance(error, ValueError) else "it nests too deep"
+        return Refusal(400, "malformed_json", f"The body is not JSON that can be read: {what}.")
     found = _MSGSPEC.match(str(error))
     assert found is not None  # the pattern matches every text
     what, place = found["what"].replace("`", ""), (found["path"] or "").removeprefix(".")

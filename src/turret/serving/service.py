@@ -33,10 +33,10 @@ class Service:
         """Load what is served at first; nothing runs before `start`."""
         self.settings, self.log = settings, log
         self.metrics = Metrics()
-        self.engine = Engine(settings.batching, observe=self.metrics.batch)
+        self.engine = Engine(settings.batching, observe=self._observe)
         self._versions: Versions | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._ready = self._stopping = False
+        self._ready = False
         if is_bundle(path) or settings.writable:
             self._version = Version.load(path, settings)
         else:
@@ -79,7 +79,7 @@ class Service:
 
     async def stop(self) -> None:
         """Do what was submitted, and end."""
-        self._ready, self._stopping = False, True
+        self._ready = False
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -103,10 +103,17 @@ class Service:
             await self._warm()
         while self._versions is not None:
             await asyncio.sleep(self.settings.poll)
-            version = await asyncio.to_thread(self._versions.newer)
+            try:
+                version = await asyncio.to_thread(self._versions.newer)
+            except Exception as error:
+                self.log.write("error", "folder_unreadable", reason=str(error))
+                continue
             if version is not None:
                 self._serve(version)
                 self.log.write("info", "version_served", version=version.name)
+
+    def _observe(self, size: int, seconds: float) -> None:
+        self.metrics.batch(size, seconds, waiting=max(0, self.engine.waiting - size))
 
     def _load(self, path: Path, number: int) -> Version:
         version = Version.load(path, self.settings, number=number)

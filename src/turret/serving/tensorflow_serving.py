@@ -26,6 +26,7 @@ from turret.serving.version import Version
 __all__ = ["PredictRequest", "TensorFlowServing", "tensorflow_refused"]
 
 SIGNATURE = "serving_default"
+_DEEPEST = 4
 SCORES, IDS, INPUT = "output_1", "output_2", "input_1"
 
 
@@ -122,7 +123,7 @@ class TensorFlowServing:
             return self._decode(body)
         except msgspec.ValidationError as error:
             raise Refusal(400, "invalid_request", f"Request payload: {error}") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             message = f"JSON Parse error: {error}"
             raise Refusal(400, "malformed_json", message) from error
 
@@ -182,10 +183,12 @@ def _rows(inputs: object) -> list[object]:
     return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, depth: int = 0) -> object:
     """A value without its Base64 coat."""
+    if depth > _DEEPEST:
+        raise Refusal(400, "invalid_request", "The values nest too deep")
     if isinstance(value, list):
-        return [_plain(inner) for inner in cast("list[object]", value)]
+        return [_plain(inner, depth + 1) for inner in cast("list[object]", value)]
     if not isinstance(value, dict):
         return value
     given = cast("Mapping[str, object]", value)
@@ -195,7 +198,7 @@ def _plain(value: object) -> object:
         except (TypeError, ValueError, binascii.Error) as error:
             message = "A value of 'b64' is not the Base64 form of text in UTF-8"
             raise Refusal(400, "invalid_request", message) from error
-    return {name: _plain(inner) for name, inner in given.items()}
+    return {name: _plain(inner, depth + 1) for name, inner in given.items()}
 
 
 def _bare(row: object) -> object:

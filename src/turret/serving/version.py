@@ -116,7 +116,7 @@ class Version:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
         try:
             return decoder.decode(body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise refusal_of(error) from error
 
     def warm(self, max_batch: int) -> None:

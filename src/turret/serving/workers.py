@@ -27,6 +27,7 @@ SUPERVISOR = "TURRET_SUPERVISOR"
 
 _LOOK = 0.1
 _GRACE = 5.0
+_SOON = 60.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 
@@ -48,6 +49,9 @@ def supervise(arguments: Sequence[str], settings: Settings, *, workers: int) -> 
         ServingError: if the address cannot be listened on.
     """
     log = Log()
+    # Another server at the port, with workers or without, is found before it is shared.
+    with bound(settings.host, settings.port, reuse_port=False):
+        pass
     # It never listens: it keeps the port while no worker does, and finds one that is free.
     with (
         bound(settings.host, settings.port, reuse_port=True) as kept,
@@ -94,9 +98,11 @@ class _Workers:
         while not self._stopping and code == 0:
             time.sleep(_LOOK)
             for process in [one for one in self._running if one.poll() is not None]:
-                start_again = time.monotonic() + self._gone(process)
+                lived = self._gone(process)
+                start_again = time.monotonic() + self._pause
                 # One that refuses what it is given would refuse it for ever.
-                code = process.returncode if restarts == 0 and process.returncode > 0 else code
+                refused = process.returncode > 0 and restarts == 0 and lived < _SOON
+                code = process.returncode if refused else code
             if len(self._running) < self._number and time.monotonic() >= start_again and code == 0:
                 self._start()
                 restarts += 1
@@ -112,14 +118,14 @@ class _Workers:
         self._running[process] = time.monotonic()
 
     def _gone(self, process: "subprocess.Popen[bytes]") -> float:
-        """Note that a worker ended; returns the seconds until another is started."""
+        """Note that a worker ended; returns the seconds that it lived."""
         lived = time.monotonic() - self._running.pop(process)
         mark_process_dead(process.pid, str(self._counts))
         self._log.write("error", "worker_died", worker=process.pid, code=process.returncode)
         # The pause grows while they die soon.
         longer = min(2 * self._pause, _LONGEST_PAUSE)
         self._pause = _SHORTEST_PAUSE if lived > _LONGEST_PAUSE else longer
-        return self._pause
+        return lived
 
     def _end(self, drain: float) -> None:
         for process in self._running:

@@ -66,6 +66,9 @@ class Writing:
     async def forget(self, scope: Scope, body: bytes) -> Reply:
         """Answer `DELETE /v1/queries/ID`: forget what is known of a query."""
         query_id: str = scope["path_params"]["query_id"]
+        if not query_id or "\ufffd" in query_id:
+            raise Refusal(400, "invalid_request", "There is no id of a query.", path="query_id")
+        _ = self._service.version
         await self._make(lambda: self._live.forget(query_id), path="query_id")
         return _done({"queries": 1})
 
