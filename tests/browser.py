@@ -17,7 +17,7 @@ def executable() -> str:
         found = shutil.which(name)
         if found is not None:
             return found
-    message = "there is no Chromium on this machine: scripts/install-browser brings it"
+    message = "there is no Chromium on this machine: scripts/install-programs brings it"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

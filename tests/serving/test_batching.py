@@ -19,9 +19,11 @@ class Doubled(NamedTuple):
 
     gate: threading.Event
     calls: "Calls"
+    begun: threading.Event
     name: str = ""
 
     def __call__(self, items: Sequence[int]) -> list[int]:
+        self.begun.set()
         self.gate.wait(10)
         self.calls.append(list(items))
         if 13 in items:
@@ -36,7 +38,7 @@ class Calls(list[list[int]]):
 
 
 def run(test: Callable[[Engine, Doubled], Awaitable[T]], **settings: int) -> tuple[T, Calls]:
-    operation = Doubled(threading.Event(), Calls())
+    operation = Doubled(threading.Event(), Calls(), threading.Event())
 
     async def running() -> T:
         engine = Engine(Batching(**settings))
@@ -53,6 +55,11 @@ def run(test: Callable[[Engine, Doubled], Awaitable[T]], **settings: int) -> tup
     return asyncio.run(running()), operation.calls
 
 
+async def begun(operation: Doubled) -> None:
+    """Wait until the thread does something with it."""
+    await asyncio.to_thread(operation.begun.wait, 10)
+
+
 def submit(engine: Engine, operation: Doubled, *items: int) -> "asyncio.Task[list[int]]":
     return asyncio.create_task(engine.submit(operation, items, timeout=10.0))
 
@@ -60,7 +67,7 @@ def submit(engine: Engine, operation: Doubled, *items: int) -> "asyncio.Task[lis
 def test_what_waits_is_done_together() -> None:
     async def test(engine: Engine, operation: Doubled) -> list[list[int]]:
         first = submit(engine, operation, 1)
-        await asyncio.sleep(0.05)
+        await begun(operation)
         others = [submit(engine, operation, n, n + 100) for n in (2, 3, 4, 5)]
         other = submit(engine, operation._replace(name="other"), 6)
         await asyncio.sleep(0)
@@ -86,7 +93,7 @@ def test_a_request_larger_than_a_batch_is_divided() -> None:
 def test_one_that_fails_does_not_harm_the_others() -> None:
     async def test(engine: Engine, operation: Doubled) -> list[list[int] | BaseException]:
         tasks = [submit(engine, operation, n) for n in (1, 2, 13, 4)]
-        await asyncio.sleep(0.05)
+        await begun(operation)
         operation.gate.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -113,7 +120,7 @@ def test_too_many_are_refused_at_once() -> None:
 def test_what_takes_too_long_is_refused_and_not_done() -> None:
     async def test(engine: Engine, operation: Doubled) -> list[int]:
         first = submit(engine, operation, 1)
-        await asyncio.sleep(0.05)
+        await begun(operation)
         with pytest.raises(Refusal) as refused:
             await engine.submit(operation, [2], timeout=0.05)
         assert (refused.value.status, refused.value.code) == (504, "deadline_exceeded")
@@ -146,6 +153,7 @@ class Tripled(NamedTuple):
 
     gate: threading.Event
     calls: "Calls"
+    begun: threading.Event
     name: str = ""
 
     def __call__(self, items: Sequence[int]) -> list[int]:
@@ -155,7 +163,7 @@ class Tripled(NamedTuple):
 def test_operations_of_different_kinds_are_not_done_together() -> None:
     async def test(engine: Engine, operation: Doubled) -> list[list[int]]:
         first = submit(engine, operation, 1)
-        await asyncio.sleep(0.05)
+        await begun(operation)
         tripled = Tripled(*operation)
         assert tripled == operation
         others = [
@@ -175,7 +183,7 @@ def test_sizes_are_observed() -> None:
     async def running() -> None:
         engine = Engine(Batching(), observe=lambda size, _: seen.append(size))
         engine.start()
-        operation = Doubled(threading.Event(), Calls())
+        operation = Doubled(threading.Event(), Calls(), threading.Event())
         operation.gate.set()
         await engine.submit(operation, [1, 2, 3], timeout=10.0)
         engine.stop()

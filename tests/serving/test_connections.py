@@ -18,7 +18,7 @@ LARGE = b'{"queries": [%s], "k": 200}' % b",".join([b"1"] * 100)
 @pytest.fixture(scope="module")
 def hurried(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("hurried") / "log"
-    options = ("--client-timeout", "1", "--max-connections", "400")
+    options = ("--client-timeout", "2", "--max-connections", "400")
     with serving(bundle, *options, log=log) as server:
         yield server
 
