@@ -10,8 +10,38 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+import numpy as np
+import polars as pl
 
 from turret.errors import BenchmarkError
+
+IDS = """
+[data]
+files = "FILE"
+query_id = "user"
+candidate_id = "item"
+[split]
+kind = "random"
+test_fraction = 0.001
+[model]
+embedding_dim = 64
+normalize = true
+[[model.query.features]]
+kind = "categorical"
+column = "user"
+[[model.candidate.features]]
+kind = "categorical"
+column = "item"
+[loss]
+kind = "softmax"
+temperature = 0.2
+[train]
+epochs = 1
+batch_size = 4096
+learning_rate = 0.1
+[evaluation]
+baselines = []
+"""
 
 
 def turret(*arguments: str) -> str:
@@ -27,6 +57,16 @@ def turret(*arguments: str) -> str:
 def train(recipe: Path, output: Path, *settings: str) -> None:
     """Train by a recipe."""
     turret("train", str(recipe), "--output", str(output), *settings)
+
+
+def trained_on_ids(folder: Path, *, user: np.ndarray, item: np.ndarray) -> Path:
+    """Train a model of ids alone for one epoch on a log; gives its bundle in a new folder."""
+    folder.mkdir()
+    pl.DataFrame({"user": user, "item": item}).write_parquet(folder / "events.parquet")
+    recipe = folder / "recipe.toml"
+    recipe.write_text(IDS.replace("FILE", str(folder / "events.parquet")))
+    train(recipe, folder / "bundle")
+    return folder / "bundle"
 
 
 @contextmanager

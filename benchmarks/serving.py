@@ -22,7 +22,6 @@ import common
 import httpx
 import msgspec
 import numpy as np
-import polars as pl
 import servers
 
 from turret.benchmarks.machine import machine
@@ -51,35 +50,6 @@ done = function(summary, latency, requests)
   io.write(string.format("RESULT %f %f %f %d\\n", summary.requests / summary.duration * 1e6,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000, bad))
 end
-"""
-MILLION = """
-[data]
-files = "FILE"
-query_id = "user"
-candidate_id = "item"
-[split]
-kind = "random"
-test_fraction = 0.001
-[model]
-embedding_dim = 64
-normalize = true
-[[model.query.features]]
-kind = "categorical"
-column = "user"
-[[model.candidate.features]]
-kind = "categorical"
-column = "item"
-[loss]
-kind = "softmax"
-temperature = 0.2
-[train]
-epochs = 1
-batch_size = 4096
-learning_rate = 0.1
-[evaluation]
-baselines = []
-[index]
-kind = "scann"
 """
 
 
@@ -140,12 +110,7 @@ def million(
     popular = rng.zipf(1.2, 4 * candidates)
     item = np.concatenate([np.arange(candidates), popular[popular <= candidates] - 1])
     user = rng.integers(1, users + 1, len(item))
-    events = pl.DataFrame({"user": user, "item": item}).cast(pl.String)
-    events.write_parquet(folder / "events.parquet")
-    recipe = folder / "million.toml"
-    recipe.write_text(MILLION.replace("FILE", str(folder / "events.parquet")))
-    bundle = folder / "million"
-    servers.train(recipe, bundle)
+    bundle = servers.trained_on_ids(folder / "million", user=user, item=item)
     wanted = ("--kind", "scann", "--target-recall", "0.95", "-k", "10", "--json")
     tuned = servers.turret("index", str(bundle), *wanted)
     return bundle, msgspec.json.decode(tuned)["chosen"]["recall"]

@@ -10,61 +10,24 @@ index.
 """
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import common
 import httpx
 import numpy as np
-import polars as pl
 import servers
 
 FEW = 100
-RECIPE = """
-[data]
-files = "events.parquet"
-query_id = "user"
-candidate_id = "item"
-[split]
-kind = "random"
-test_fraction = 0.001
-[model]
-embedding_dim = 64
-normalize = true
-[[model.query.features]]
-kind = "categorical"
-column = "user"
-[[model.candidate.features]]
-kind = "categorical"
-column = "item"
-[train]
-epochs = 1
-batch_size = 4096
-[evaluation]
-baselines = []
-[index]
-kind = "exact"
-"""
-
-
-def turret(*arguments: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "turret", *arguments]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def made(folder: Path, candidates: int) -> Path:
     """A bundle of so many candidates."""
-    folder.mkdir()
     rng = np.random.default_rng(0)
     items = np.append(np.arange(candidates), rng.integers(0, candidates, 1000))
     users = rng.integers(0, 1000, items.size)
-    names = [f"item {number:07d}" for number in items]
-    pl.DataFrame({"user": users, "item": names}).write_parquet(folder / "events.parquet")
-    (folder / "recipe.toml").write_text(RECIPE)
-    turret("train", "recipe.toml", "--output", "bundle", folder=folder)
-    return folder / "bundle"
+    names = np.array([f"item {number:07d}" for number in items])
+    return servers.trained_on_ids(folder, user=users, item=names)
 
 
 def proportional(pid: int) -> int:
@@ -92,7 +55,7 @@ def main() -> None:
         few, many = made(Path(name) / "few", FEW), made(Path(name) / "many", candidates)
         empty = measured(few)
         for kind in ("exact", "scann", "faiss"):
-            turret("index", str(many), "--kind", kind, folder=Path(name))
+            servers.turret("index", str(many), "--kind", kind)
             found[kind] = round((measured(many) - empty) / (candidates - FEW))
     found["empty_mb"] = round(empty / 1e6)
     common.print_json(found)

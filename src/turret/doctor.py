@@ -1,12 +1,12 @@
 """What is installed, what is missing and how to get it, and which devices there are."""
 
-import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
+from turret.cores import cores
 from turret.errors import installation
 
 __all__ = ["Diagnosis", "Part", "diagnose"]
@@ -86,7 +86,7 @@ def diagnose() -> Diagnosis:
             "executable": sys.executable,
             "platform": platform.platform(),
             "machine": platform.machine(),
-            "cpus": os.cpu_count(),
+            "cpus": cores(),
         },
         versions={name: _version(name) for name in _CORE},
         devices=_devices(),

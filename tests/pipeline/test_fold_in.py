@@ -3,53 +3,25 @@
 from pathlib import Path
 
 import pytest
+from history_recipe import RECIPE as HISTORY
+from msgspec.structs import replace
 
-from turret import toml
 from turret.pipeline.revision import evaluate_bundle
 from turret.pipeline.training import train
+from turret.recipe.data import Split
+from turret.recipe.stopping import EarlyStopping
 
-RECIPE = toml.loads("""
-[data]
-source = "synthetic"
-query_id = "user_id"
-candidate_id = "item_id"
-
-[split]
-kind = "fold_in"
-test_fraction = 0.2
-validation_fraction = 0.1
-
-[model]
-embedding_dim = 8
-normalize = true
-
-[[model.query.features]]
-kind = "history"
-column = "met"
-table = "candidate/item_id"
-length = 20
-
-[[model.candidate.features]]
-kind = "categorical"
-column = "item_id"
-
-[loss]
-kind = "softmax"
-candidates = "all"
-temperature = 0.2
-
-[train]
-epochs = 3
-batch_size = 64
-batch_unit = "queries"
-learning_rate = 0.05
-early_stopping = { metric = "ndcg@5" }
-
-[evaluation]
-ks = [5]
-bootstrap = 0
-baselines = ["popularity"]
-""")
+RECIPE = replace(
+    HISTORY,
+    split=Split(kind="fold_in", test_fraction=0.2, validation_fraction=0.1),
+    train=replace(
+        HISTORY.train,
+        epochs=3,
+        batch_size=64,
+        batch_unit="queries",
+        early_stopping=EarlyStopping(metric="ndcg@5"),
+    ),
+)
 
 
 def test_the_bundle_is_judged_as_the_training_was(tmp_path: Path) -> None:

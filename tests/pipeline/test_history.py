@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from history_recipe import RECIPE
 
-from turret import toml
 from turret.data.dataset import Dataset
 from turret.data.synthetic import synthetic
 from turret.errors import QueryError, RecipeError
@@ -23,46 +23,6 @@ from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
 from turret.recommender.recommender import Recommender
 from turret.train.trainer import fit
-
-RECIPE = toml.loads("""
-[data]
-source = "synthetic"
-query_id = "user_id"
-candidate_id = "item_id"
-
-[split]
-validation_fraction = 0.1
-
-[model]
-embedding_dim = 8
-normalize = true
-
-[[model.query.features]]
-kind = "history"
-column = "met"
-table = "candidate/item_id"
-length = 20
-
-[[model.candidate.features]]
-kind = "categorical"
-column = "item_id"
-
-[loss]
-kind = "softmax"
-candidates = "all"
-temperature = 0.2
-
-[train]
-epochs = 20
-batch_size = 32
-learning_rate = 0.05
-early_stopping = { metric = "ndcg@5", patience = 5 }
-
-[evaluation]
-ks = [5]
-bootstrap = 0
-baselines = ["popularity"]
-""")
 
 ELSEWHERE = """
 import sys

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from turret.errors import QueryError
 from turret.index.candidates import Candidates
+from turret.index.ids import require_several
 
 __all__ = ["Filter", "filter_of"]
 
@@ -76,10 +76,8 @@ def filter_of(
         QueryError: if `allow` or `deny` is one string, or the condition cannot be used.
     """
     for name, ids in (("allow", allow), ("deny", deny)):
-        if isinstance(ids, str):
-            raise QueryError(
-                f"{name} is one string", got=ids, expected="a list of ids", fix=f"Write [{ids!r}]."
-            )
+        if ids is not None:
+            require_several(ids, what=f"{name} is")
     if allow is None and deny is None and where is None:
         return None
     if where is None:

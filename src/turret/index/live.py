@@ -13,11 +13,12 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Shaped
 
-from turret.errors import CandidateIndexError, QueryError
+from turret.errors import CandidateIndexError
 from turret.index import registry
 from turret.index.base import Index
 from turret.index.candidates import Candidates
 from turret.index.changes import Change, columns_of, put, removal, vectors_of
+from turret.index.ids import require_several
 from turret.index.live_view import Added, LiveView
 
 __all__ = ["LiveIndex"]
@@ -167,8 +168,7 @@ class LiveIndex:
         Raises:
             QueryError: if the ids are one string.
         """
-        if isinstance(ids, str):
-            raise QueryError("the ids are one string", got=ids, fix=f"Write [{ids!r}].")
+        require_several(ids)
         with self._lock:
             there = tuple(name for name in dict.fromkeys(ids) if self._alive_row(name) is not None)
             if there:

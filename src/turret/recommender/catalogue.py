@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from turret.errors import QueryError
 from turret.index.candidates import Candidates
 from turret.index.filters import Filter
+from turret.index.ids import require_several
 
 __all__ = ["described", "rows_of"]
 
@@ -34,13 +35,7 @@ def rows_of(
     Raises:
         QueryError: if an id is unknown.
     """
-    if isinstance(candidate_ids, str):
-        raise QueryError(
-            "the candidate ids are one string",
-            got=candidate_ids,
-            expected="a list of ids",
-            fix=f"Write [{candidate_ids!r}].",
-        )
+    require_several(candidate_ids, what="the candidate ids are")
     rows: list[int] = []
     for name in map(str, candidate_ids):
         row = candidates.row_of.get(name)

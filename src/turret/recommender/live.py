@@ -20,6 +20,7 @@ from turret.bundle.trust import require_trusted
 from turret.data.vocabulary import as_ids
 from turret.errors import CandidateIndexError, DataError
 from turret.index.changes import Change, ChangeLog, forgetting, sight
+from turret.index.ids import require_several
 from turret.index.live import LiveIndex
 from turret.recommender.changes import compacted, identity_of, log_of
 from turret.recommender.memory import Memory
@@ -135,8 +136,15 @@ class LiveRecommender:
 
         Args:
             seen: for each query its id, and the ids of candidates, the most recent last.
+
+        Raises:
+            QueryError: if the ids of one are one string.
         """
-        self._note([sight(query, tuple(ids)) for query, ids in seen])
+        sights: list[Change] = []
+        for query, ids in seen:
+            require_several(ids)
+            sights.append(sight(query, tuple(ids)))
+        self._note(sights)
 
     def forget(self, query_id: str) -> None:
         """Takes away what is known of a query: it is answered like an unknown one from now on.

@@ -167,7 +167,12 @@ class Answering:
             path="candidates",
         )
         return self._encode(
-            EmbedAnswer(queries=queries, candidates=candidates, model_version=version.name)
+            EmbedAnswer(
+                queries=queries,
+                candidates=candidates,
+                dim=recommender.bundle.trained.config.embedding_dim,
+                model_version=version.name,
+            )
         )
 
     async def _by_features(

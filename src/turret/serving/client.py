@@ -25,14 +25,11 @@ from turret.serving.wire import (
     require_k,
     rows_of,
     vectors_of,
-    widened,
 )
 
 __all__ = ["AsyncClient", "Client"]
 
 _LONGEST_PAUSE = 5.0
-# Whether it is known or not, it gets a candidate, which has a vector.
-_SOMEBODY = Call("POST", "/v1/recommend", {"queries": [""], "k": 1})
 _Outcome = httpx.Response | httpx.TransportError
 
 
@@ -78,7 +75,8 @@ class _Settings:
             yield Call("POST", "/v1/similar", {"candidate_ids": part, "k": k})
 
     def embed(self, of: str, items: Sequence[object]) -> Iterator[Call]:
-        for part in self.parts(items):
+        # Of none the answer still says how long a vector is.
+        for part in self.parts(items) if items else [items]:
             yield Call("POST", "/v1/embed", {of: part})
 
     def parts(self, items: Sequence[object]) -> Iterator[Sequence[object]]:
@@ -152,11 +150,7 @@ class Client:
     def query_vectors(self, queries: Columns | pl.DataFrame) -> Float32[np.ndarray, "n d"]:
         """The vectors of queries; see `Recommender.query_vectors`."""
         calls = self._settings.embed("queries", rows_of(queries))
-        vectors = vectors_of(self._send_all(calls), of="queries")
-        if vectors.shape[1] > 0:
-            return vectors
-        hits = hits_of([self._send(_SOMEBODY)], RecommendAnswer, k=1)
-        return widened(vectors, self.candidate_vectors(hits.ids[0, : hits.counts[0]].tolist()))
+        return vectors_of(self._send_all(calls), of="queries")
 
     def candidate_vectors(self, candidate_ids: Sequence[str | int]) -> Float32[np.ndarray, "n d"]:
         """The vectors of candidates; see `Recommender.candidate_vectors`."""
@@ -272,13 +266,7 @@ class AsyncClient:
     async def query_vectors(self, queries: Columns | pl.DataFrame) -> Float32[np.ndarray, "n d"]:
         """The vectors of queries; see `Recommender.query_vectors`."""
         calls = self._settings.embed("queries", rows_of(queries))
-        vectors = vectors_of(await self._send_all(calls), of="queries")
-        if vectors.shape[1] > 0:
-            return vectors
-        hits = hits_of([await self._send(_SOMEBODY)], RecommendAnswer, k=1)
-        return widened(
-            vectors, await self.candidate_vectors(hits.ids[0, : hits.counts[0]].tolist())
-        )
+        return vectors_of(await self._send_all(calls), of="queries")
 
     async def candidate_vectors(
         self, candidate_ids: Sequence[str | int]

@@ -147,5 +147,6 @@ def connections_of(*, seconds: float, most: int) -> type[HttpToolsProtocol]:
 
 
 def _stopped(timer: asyncio.TimerHandle | None) -> None:
+    """Stop a timer; what it gives stands in its place."""
     if timer is not None:
         timer.cancel()

@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from turret.serving.refusals import Refusal
@@ -58,9 +57,6 @@ class Endpoint:
             body = await body_of(scope, receive, limit=self._settings.limits.max_body)
             reply = await self._handler(scope, body)
         except Refusal as refusal:
-            reply = self._refuse(refusal, request_id)
-        except HTTPException as error:
-            refusal = Refusal(error.status_code, "not_found", error.detail)
             reply = self._refuse(refusal, request_id)
         except Exception:
             # What went wrong is for the log alone.

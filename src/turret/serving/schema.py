@@ -118,11 +118,13 @@ class EmbedAnswer(msgspec.Struct, kw_only=True):
     Attributes:
         queries: one for each query; null when nothing is known of it.
         candidates: one for each candidate.
+        dim: numbers in each.
         model_version: the version of the model that answered.
     """
 
     queries: list[list[float] | None]
     candidates: list[list[float]]
+    dim: int
     model_version: str
 
 

@@ -15,6 +15,7 @@ from turret.index.base import check_search
 from turret.index.candidates import Candidates
 from turret.index.filters import filter_of
 from turret.index.hits import Hits
+from turret.index.ids import require_several
 from turret.recommender import exclusions
 from turret.recommender.resolving import Columns, as_series
 from turret.serving.schema import EmbedAnswer, RecommendAnswer, SimilarAnswer
@@ -30,7 +31,6 @@ __all__ = [
     "require_k",
     "rows_of",
     "vectors_of",
-    "widened",
 ]
 
 _NOTHING = np.empty((0, 1), dtype=np.float32)
@@ -97,8 +97,7 @@ def ids_of(ids: Iterable[str | int]) -> list[str | int]:
     Raises:
         QueryError: if they are one string.
     """
-    if isinstance(ids, str | bytes):
-        raise QueryError("the ids are one string", got=ids, fix=f"Write [{ids!r}].")
+    require_several(ids)
     return list(ids)
 
 
@@ -235,31 +234,12 @@ def vectors_of(contents: Sequence[bytes], *, of: str) -> Float32[np.ndarray, "n 
     """
     answers = [msgspec.json.decode(content, type=EmbedAnswer) for content in contents]
     rows: list[list[float] | None] = [row for one in answers for row in getattr(one, of)]
-    dim = max((len(row) for row in rows if row is not None), default=0)
+    dim = answers[0].dim if answers else 0
     vectors = np.full((len(rows), dim), np.nan, dtype=np.float32)
     for place, row in enumerate(rows):
         if row is not None:
             vectors[place] = row
     return vectors
-
-
-def widened(
-    vectors: Float32[np.ndarray, "n zero"], known: Float32[np.ndarray, "m d"]
-) -> Float32[np.ndarray, "n d"]:
-    """Give vectors of nothing known the length that the model's vectors have.
-
-    Args:
-        vectors: `[n, 0]`, of queries of which nothing is known.
-        known: `[m, d]`, of candidates.
-
-    Returns:
-        `[n, d]` of NaN.
-
-    Example:
-        >>> widened(np.empty((1, 0), np.float32), np.ones((1, 2), np.float32)).tolist()
-        [[nan, nan]]
-    """
-    return np.full((len(vectors), known.shape[1]), np.nan, dtype=np.float32)
 
 
 def error_of(answer: httpx.Response) -> TurretError:

@@ -1,6 +1,5 @@
 """The encoder of a tower: those of all its features."""
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Shaped
 
+from turret.cores import cores
 from turret.data.encoders.base import AnyEncoder, Parts
 from turret.data.encoders.kinds import restored
 from turret.data.encoders.vocabularied import VocabularyEncoder
@@ -118,7 +118,7 @@ class TowerEncoder:
             encoded = map(encode, self.encoders)
         else:
             # Polars and NumPy leave the interpreter to others while they work.
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
+            with ThreadPoolExecutor(cores()) as pool:
                 encoded = list(pool.map(encode, self.encoders))
         return {
             f"{key}/{part}": array
