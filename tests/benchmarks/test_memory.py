@@ -1,3 +1,5 @@
+from statistics import median
+
 import pytest
 
 from turret.benchmarks.memory import can_measure, peak_mb
@@ -9,9 +11,9 @@ pytestmark = pytest.mark.skipif(not can_measure(), reason="needs /proc/self/clea
 def test_memory_grows_with_the_chunk_and_stays_below_the_matrix_of_scores() -> None:
     sizes = {"queries": 3000, "candidates": 2000, "dim": 4}
     scores_mb = 4 * 3000 * 2000 / 1e6
-    # What else happens in a process adds to a peak: the lowest of some says what it takes.
+    # What else happens in a process adds to a peak, or to what is there before: neither end counts.
     small, whole = (
-        min(peak_mb("loss", **sizes, chunk_size=chunk) for _ in range(3)) for chunk in (50, 3000)
+        median(peak_mb("loss", **sizes, chunk_size=chunk) for _ in range(3)) for chunk in (50, 3000)
     )
     assert 0.1 < small < scores_mb / 4
     assert scores_mb < whole < 5 * scores_mb

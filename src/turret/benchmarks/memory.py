@@ -11,6 +11,7 @@ import ctypes
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from turret.errors import BenchmarkError
 __all__ = ["can_measure", "main", "peak_mb", "peak_of"]
 
 _TIMES = 3  # threads do not always meet in their hungriest moments
+_QUIET = 10  # readings in a row that are no lower
+_PAUSE_S = 0.02
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
@@ -79,11 +82,22 @@ def peak_of(compute: Callable[[], None]) -> float:
     Args:
         compute: the computation.
     """
-    ctypes.CDLL(None).malloc_trim(0)
+    before = _resting()
     _CLEAR.write_text("5")
-    before = _resident("VmRSS")
     compute()
     return (_resident("VmHWM") - before) / 1e6
+
+
+def _resting() -> int:
+    """Bytes held once nothing more is given back: threads free what they used after a result is there."""
+    trim, lowest, unchanged = ctypes.CDLL(None).malloc_trim, sys.maxsize, 0
+    while unchanged < _QUIET:
+        trim(0)
+        held = _resident("VmRSS")
+        unchanged = unchanged + 1 if held >= lowest else 0
+        lowest = min(lowest, held)
+        time.sleep(_PAUSE_S)
+    return lowest
 
 
 def _loss(sizes: dict[str, int]) -> Callable[[], None]:
