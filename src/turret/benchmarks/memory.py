@@ -89,7 +89,7 @@ def peak_of(compute: Callable[[], None]) -> float:
 
 
 def _resting() -> int:
-    """Bytes held once nothing more is given back: threads free what they used after a result is there."""
+    """Bytes held once no more is given back: threads free some after a result is there."""
     trim, lowest, unchanged = ctypes.CDLL(None).malloc_trim, sys.maxsize, 0
     while unchanged < _QUIET:
         trim(0)
