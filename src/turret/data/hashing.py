@@ -13,6 +13,7 @@ import polars as pl
 from jaxtyping import Int32, Int64, Shaped, UInt8, UInt64
 
 __all__ = [
+    "MISSING",
     "blocks",
     "bucket_rows",
     "combined",
@@ -21,6 +22,9 @@ __all__ = [
     "span_hashes",
     "text_hashes",
 ]
+
+MISSING = np.uint64(0xA0761D6478BD642F)
+"""The hash of what is missing, beside those of texts."""
 
 _BASE = 0x9E3779B97F4A7C15
 _STEP = 0xD1B54A32D192ED03

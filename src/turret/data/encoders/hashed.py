@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Bool, Int32, UInt64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
-from turret.data.hashing import bucket_rows, combined, text_hashes
+from turret.data.hashing import MISSING, bucket_rows, combined, text_hashes
 from turret.data.vocabulary import as_ids
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.cross import Cross
@@ -18,7 +18,6 @@ from turret.recipe.features.cross import Cross
 __all__ = ["HashEncoder"]
 
 Met = Bool[np.ndarray, "_"]
-_MISSING = np.uint64(0xA0761D6478BD642F)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,4 +92,4 @@ def _rows(feature: Categorical | Cross, frame: pl.DataFrame) -> Int32[np.ndarray
 
 
 def _hashes(ids: pl.Series) -> UInt64[np.ndarray, " n"]:
-    return np.where(ids.is_null().to_numpy(), _MISSING, text_hashes(ids))
+    return np.where(ids.is_null().to_numpy(), MISSING, text_hashes(ids))

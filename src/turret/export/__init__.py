@@ -1,0 +1,1 @@
+"""Exports: a model in the formats of other stacks, with the same meaning."""
