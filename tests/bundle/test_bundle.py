@@ -105,7 +105,7 @@ def test_opened_it_is_what_was_saved(saved: Path) -> None:
         assert np.array_equal(right.arrays[name], array), name
     for name in ("query_vectors", "known_queries", "seen_indptr", "seen_rows", "candidate_count"):
         assert np.array_equal(getattr(right, name), getattr(left, name)), name
-    assert right.index.ids.tolist() == left.index.ids.tolist()
+    assert right.index.ids.to_list() == left.index.ids.to_list()
     assert right.provenance == left.provenance
     assert (right.recipe, right.report) == (None, None)
 
@@ -171,7 +171,7 @@ def test_an_index_of_other_candidates_is_refused() -> None:
 
 def test_another_index_over_the_same_candidates(tmp_path: Path) -> None:
     bundle = by_id()
-    index = registry.build("scann", ids=bundle.index.ids.tolist(), vectors=bundle.index.vectors)
+    index = registry.build("scann", ids=bundle.index.ids.to_list(), vectors=bundle.index.vectors)
     opened = Bundle.open(bundle.with_index(index).save(tmp_path / "b"))
     assert opened.index.kind == "scann"
 
@@ -329,7 +329,7 @@ def test_a_library_that_is_not_installed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = by_id()
-    index = registry.build("faiss", ids=bundle.index.ids.tolist(), vectors=bundle.index.vectors)
+    index = registry.build("faiss", ids=bundle.index.ids.to_list(), vectors=bundle.index.vectors)
     path = bundle.with_index(index).save(tmp_path / "b")
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingPartError, match=r"faiss is not installed.*'turret\[faiss\]'"):

@@ -97,7 +97,7 @@ class IndexContract(IndexCase):
     def test_says_what_it_is(self, index: Index, vectors: np.ndarray) -> None:
         assert (index.kind, index.is_exact) == (self.kind, self.is_exact)
         assert (len(index), index.dim) == (self.size, self.dim)
-        assert index.ids.tolist() == names(self.size)
+        assert index.ids.to_list() == names(self.size)
         assert np.array_equal(index.vectors, vectors)
         assert not index.vectors.flags.writeable
 

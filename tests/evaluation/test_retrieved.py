@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+import polars as pl
 import pytest
 from evaluation.planted import CANDIDATES, TEST, TRAIN, Planted
 
@@ -53,7 +54,7 @@ class Answers:
     is_exact: ClassVar[bool] = False
 
     def __init__(self, ids: Sequence[str], rows: Sequence[int]) -> None:
-        self.ids = np.array(ids, dtype=object)
+        self.ids = pl.Series(ids, dtype=pl.String)
         self.rows = rows
         self.asked: list[int] = []
 

@@ -14,7 +14,7 @@ def test_candidates_keep_what_they_are_given() -> None:
     assert vectors.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         candidates.vectors[0, 0] = 1
-    assert candidates.ids.tolist() == ["b", "a", "c"]
+    assert candidates.ids.to_list() == ["b", "a", "c"]
     assert (len(candidates), candidates.dim) == (3, 2)
 
 

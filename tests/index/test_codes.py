@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simsimd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,7 +51,9 @@ def test_few_are_left_of_many(storage: Storage) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(50_000, 32)).astype(np.float32)
     left = Codes.of(vectors, storage).contenders(vectors[0], 10, mask=None)
-    assert 10 <= left.shape[0] <= {"int8": 300, "float16": 15}[storage]
+    # Some processors add halves up as halves, and the bound is as wide as for bytes.
+    precise = storage == "float16" and not simsimd.get_capabilities().get("sapphire")
+    assert 10 <= left.shape[0] <= (15 if precise else 300)
 
 
 def test_zero_vectors_and_queries() -> None:

@@ -40,7 +40,7 @@ class _Live(IndexContract, FilterContract):
     def test_saved_and_loaded_answers_bit_equal(self, index: Index, tmp_path: Path) -> None:
         """It is saved as its base, built anew."""
         index.save(tmp_path)
-        again = registry.load(tmp_path, ids=index.ids.tolist(), vectors=index.vectors)
+        again = registry.load(tmp_path, ids=index.ids.to_list(), vectors=index.vectors)
         queries = whole_numbers(5, self.dim, seed=3)
         assert again.search(queries, 12).ids.tolist() == index.search(queries, 12).ids.tolist()
 
@@ -156,7 +156,7 @@ def test_columns_of_new_candidates() -> None:
         live.put(["w"], np.eye(2)[:1], columns=pl.DataFrame({"yaer": [1]}))
     with pytest.raises(CandidateIndexError, match="does not fit its column"):
         live.put(["w"], np.eye(2)[:1], columns=pl.DataFrame({"year": ["soon"]}))
-    assert live.compacted().ids.tolist() == ["x", "z", "y"]
+    assert live.compacted().ids.to_list() == ["x", "z", "y"]
 
 
 def test_searches_from_four_threads_while_one_changes() -> None:

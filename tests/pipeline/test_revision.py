@@ -109,7 +109,7 @@ def test_another_index_answers_in_the_place_of_the_old_one(place: Path) -> None:
     after = Bundle.open(place)
     assert (index.kind, after.index.kind) == ("faiss", "faiss")
     assert after.recipe is not None and after.recipe.index.kind == "faiss"
-    assert after.index.ids.tolist() == before.index.ids.tolist()
+    assert after.index.ids.to_list() == before.index.ids.to_list()
     assert after.provenance == before.provenance
     found = after.index.search(before.query_vectors, 10)
     assert found.ids.tolist() == before.index.search(before.query_vectors, 10).ids.tolist()

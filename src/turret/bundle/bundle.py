@@ -133,7 +133,7 @@ class Bundle:
         Raises:
             BundleError: if the index holds other candidates than the data set.
         """
-        if index.ids.tolist() != dataset.candidate_ids.to_list():
+        if not index.ids.equals(dataset.candidate_ids):
             raise BundleError(
                 "the index holds other candidates than the data set",
                 got=f"{len(index)} candidates",
@@ -192,7 +192,7 @@ class Bundle:
         Raises:
             BundleError: if the index holds other candidates.
         """
-        if index.ids.tolist() != self.index.ids.tolist():
+        if not index.ids.equals(self.index.ids):
             raise BundleError("the index holds other candidates than the bundle")
         return replace(self, index=index, curve=curve)
 

@@ -53,7 +53,7 @@ def read_index(
     """Loads the index over the vectors of the candidates."""
     place = directory / "index"
     with files.reading(place):
-        ids = candidates[candidate_id].to_list()
+        ids = candidates[candidate_id]
         return registry.load(place, ids=ids, vectors=vectors, columns=candidates)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "joined_bytes",
     "mixed",
     "span_hashes",
+    "text_hash",
     "text_hashes",
 ]
 
@@ -52,6 +53,22 @@ def text_hashes(texts: pl.Series) -> UInt64[np.ndarray, " n"]:
         ends = np.cumsum(lengths[start:stop])
         hashes[start:stop] = span_hashes(data, ends - lengths[start:stop], ends)
     return hashes
+
+
+def text_hash(text: str) -> int:
+    """Hash one text, as `text_hashes` does, and spread it as `mixed` does with seed 0.
+
+    Example:
+        >>> text_hash("ab") == int(mixed(text_hashes(pl.Series(["ab"])), seed=0)[0])
+        True
+    """
+    x = 0
+    for byte in reversed(text.encode()):
+        x = (x * _BASE + byte + 1) % 2**64
+    x = (x + _STEP) % 2**64
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+    return x ^ (x >> 31)
 
 
 def blocks(sizes: Int64[np.ndarray, " n"], *, most: int) -> Iterator[tuple[int, int]]:

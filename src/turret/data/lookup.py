@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int32, Int64, UInt64
 
-from turret.data.hashing import mixed, text_hashes
+from turret.data.hashing import mixed, text_hash, text_hashes
 
 __all__ = ["TextTable"]
 
@@ -65,6 +65,20 @@ class TextTable:
             found[rest], missed = self._look(texts.gather(rest), hashes[rest], place)
             rest, place = rest[missed], place[missed]
         return found
+
+    def find_one(self, text: str) -> int | None:
+        """Where one text stands, sooner than in a column of one.
+
+        Example:
+            >>> TextTable.of(pl.Series(["b", "a"])).find_one("a")
+            1
+        """
+        place = text_hash(text) & (len(self.slots) - 1)
+        while (held := int(self.slots[place])) >= 0:
+            if self.texts[held] == text:
+                return held
+            place = (place + 1) & (len(self.slots) - 1)
+        return None
 
     def _look(
         self,

@@ -5,7 +5,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float32, Int32, Int64, Integer, Shaped
+from jaxtyping import Bool, Float32, Int32, Int64, Integer
 
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError
@@ -41,7 +41,7 @@ class Searchable(Protocol):
     """Whether it always finds the true best."""
 
     @property
-    def ids(self) -> Shaped[np.ndarray, " n"]:
+    def ids(self) -> pl.Series:
         """The candidate ids, by row of the index."""
         ...
 
@@ -163,14 +163,14 @@ def _translations(
 ) -> tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " candidates"]]:
     """The candidate row of each index row, with a -1 more at the end, and the way back."""
     table = pl.DataFrame({"id": test.candidate_ids}).with_row_index("row")
-    ids = pl.DataFrame({"id": pl.Series(index.ids.tolist(), dtype=pl.String)})
+    ids = pl.DataFrame({"id": index.ids})
     found = ids.join(table, on="id", how="left", maintain_order="left")["row"]
     in_table = np.append(found.cast(pl.Int64).fill_null(-1).to_numpy(), -1)
     known = np.flatnonzero(in_table >= 0)
     if len(known) == 0:
         raise EvaluationError(
             "no candidate of the index is one of the data set",
-            got=index.ids.tolist()[:3],
+            got=index.ids[:3].to_list(),
             expected=f"ids such as {test.candidate_ids.to_list()[:3]}",
         )
     in_index = np.full(test.num_candidates, -1, dtype=np.int64)

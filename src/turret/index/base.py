@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, Float32, Integer, Shaped
+import polars as pl
+from jaxtyping import Float, Float32, Integer
 
 from turret.errors import CandidateIndexError, QueryError
 from turret.index.candidates import Candidates
@@ -221,7 +222,7 @@ class Index(ABC):
         return self.candidates.dim
 
     @property
-    def ids(self) -> Shaped[np.ndarray, " n"]:
+    def ids(self) -> pl.Series:
         """The candidate ids in row order."""
         return self.candidates.ids
 

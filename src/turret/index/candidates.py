@@ -1,17 +1,16 @@
 """The candidates that an index searches: ids, vectors, and the columns that filters read."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
-from functools import cached_property
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Float32, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int64
 
 from turret.data.conditions import fulfilled
 from turret.errors import CandidateIndexError, DataError, QueryError
 from turret.index.hits import Hits, RowHits
+from turret.index.names import Names
 
 __all__ = ["Candidates"]
 
@@ -23,7 +22,8 @@ class Candidates:
     """The candidates of an index: distinct ids and one finite vector each, never changed.
 
     Args:
-        ids: `n` distinct strings; the position of an id is its row.
+        ids: `n` distinct strings; the position of an id is its row. A column of Polars is taken as
+            it is.
         vectors: `[n, d]`, finite; kept as float32, copied only when they are something else. A
             memory-mapped array stays on the disk.
         columns: what is known of each candidate, for conditions to read; `n` rows in the order of
@@ -41,23 +41,19 @@ class Candidates:
 
     def __init__(
         self,
-        ids: Iterable[str],
+        ids: Iterable[str] | pl.Series,
         vectors: Float[np.ndarray, "n d"],
         *,
         columns: pl.DataFrame | None = None,
     ) -> None:
         """Check the candidates and keep them."""
-        listed = list(ids)
-        padded = np.empty(len(listed) + 1, dtype=object)
-        padded[:-1] = listed
+        self._names = Names(ids)
         kept = np.ascontiguousarray(vectors, dtype=np.float32).view()
         kept.flags.writeable = False
-        _check_candidates(listed, kept)
-        # One None behind the last id: a place without an answer then names no candidate.
-        self._padded_ids = padded
+        _check_vectors(kept, self._names)
         self._vectors = kept
         if columns is not None:
-            _check_columns(columns, len(listed))
+            _check_columns(columns, len(self._names))
         self._columns = columns
         self._fulfilled: dict[str, Bool[np.ndarray, " n"]] = {}
 
@@ -66,9 +62,9 @@ class Candidates:
         return self._vectors.shape[0]
 
     @property
-    def ids(self) -> Shaped[np.ndarray, " n"]:
-        """The ids in row order: an `[n]` array of `str` objects."""
-        return self._padded_ids[:-1]
+    def ids(self) -> pl.Series:
+        """The ids in row order: a column of `n` strings."""
+        return self._names.ids
 
     @property
     def vectors(self) -> Float32[np.ndarray, "n d"]:
@@ -132,10 +128,27 @@ class Candidates:
         self._fulfilled = {**kept, condition: mask}
         return mask
 
-    @cached_property
-    def row_of(self) -> dict[str, int]:
-        """The row of each id."""
-        return {name: row for row, name in enumerate(self.ids)}
+    def row(self, name: str) -> int | None:
+        """Finds the row of an id.
+
+        Args:
+            name: the id.
+
+        Returns:
+            Its row; None where there is no such candidate.
+        """
+        return self._names.row(name)
+
+    def find(self, ids: Iterable[str] | pl.Series) -> Int64[np.ndarray, " m"]:
+        """Finds the rows of ids.
+
+        Args:
+            ids: `m` external ids.
+
+        Returns:
+            The row of each, `[m]`; -1 where there is no such candidate.
+        """
+        return self._names.find(ids)
 
     def rows(self, ids: Iterable[str]) -> Int64[np.ndarray, " m"]:
         """Finds the rows of the ids that exist; the others are passed over.
@@ -146,8 +159,8 @@ class Candidates:
         Returns:
             The rows, `[m]`, in the order of `ids`.
         """
-        found = (self.row_of.get(name) for name in ids)
-        return np.asarray([row for row in found if row is not None], dtype=np.int64)
+        found = self.find(ids)
+        return found[found >= 0]
 
     def exclusions(
         self, exclude: Sequence[Collection[str]] | None
@@ -185,7 +198,7 @@ class Candidates:
         Returns:
             The same answers by id.
         """
-        return Hits(ids=self._padded_ids[hits.rows], scores=hits.scores, counts=hits.counts)
+        return Hits(ids=self._names.at(hits.rows), scores=hits.scores, counts=hits.counts)
 
 
 def _check_columns(columns: pl.DataFrame, size: int) -> None:
@@ -197,32 +210,22 @@ def _check_columns(columns: pl.DataFrame, size: int) -> None:
         )
 
 
-def _check_candidates(ids: Sequence[object], vectors: Float32[np.ndarray, "n d"]) -> None:
-    if vectors.ndim != 2 or vectors.shape[0] != len(ids):
+def _check_vectors(vectors: Float32[np.ndarray, "n d"], names: Names) -> None:
+    if vectors.ndim != 2 or vectors.shape[0] != len(names):
         raise CandidateIndexError(
             "ids and vectors of the candidates do not fit together",
-            got=f"{len(ids)} ids and vectors of shape {vectors.shape}",
+            got=f"{len(names)} ids and vectors of shape {vectors.shape}",
             expected="a matrix with one row for each id",
         )
-    for row, name in enumerate(ids):
-        if not isinstance(name, str):
-            raise CandidateIndexError(
-                f"the candidate id in row {row} is not a string",
-                got=name,
-                fix="Write every id as text before building the index.",
-            )
-    if len(set(ids)) != len(ids):
-        twice = next(name for name, count in Counter(ids).items() if count > 1)
-        raise CandidateIndexError("a candidate id occurs twice", got=twice, expected="distinct ids")
     block = max(1, _BLOCK_VALUES // max(1, vectors.shape[1]))
-    starts = range(0, len(ids), block)
+    starts = range(0, len(names), block)
     bad = [~np.isfinite(vectors[start : start + block]).all(axis=1) for start in starts]
     rows = np.flatnonzero(np.concatenate(bad)) if bad else np.empty(0, dtype=np.int64)
     if rows.shape[0] > 0:
         row = int(rows[0])
         raise CandidateIndexError(
             f"{rows.shape[0]} candidate vectors are not finite, first in row {row}",
-            got=ids[row],
+            got=names.ids[row],
             expected="finite numbers",
             fix="Look for a training that diverged: its loss is not finite either.",
         )

@@ -265,7 +265,7 @@ class LiveIndex:
         n = self._left.shape[0]
         row = self._row_of.get(name)
         if row is None:
-            row = self._current.base.candidates.row_of.get(name)
+            row = self._current.base.candidates.row(name)
         if row is None:
             return None
         left = self._left[row] if row < n else self._added_left[row - n]

@@ -170,8 +170,8 @@ class _Joined(Candidates):
         return added
 
     @property
-    def ids(self) -> Shaped[np.ndarray, " n"]:
-        return np.concatenate([self._base.ids, self._named[:-1]])
+    def ids(self) -> pl.Series:
+        return pl.concat([self._base.ids, pl.Series("id", self._added.ids, dtype=pl.String)])
 
     @cached_property
     def _all_vectors(self) -> Float32[np.ndarray, "n d"]:
@@ -187,10 +187,13 @@ class _Joined(Candidates):
     def dim(self) -> int:
         return self._base.dim
 
-    @cached_property
-    def row_of(self) -> dict[str, int]:
-        n = len(self._base)
-        return {**self._base.row_of, **{name: n + i for i, name in enumerate(self._added.ids)}}
+    def row(self, name: str) -> int | None:
+        added = self._added.rows([name])
+        return len(self._base) + added[-1] if added else self._base.row(name)
+
+    def find(self, ids: Iterable[str] | pl.Series) -> Int64[np.ndarray, " m"]:
+        rows = map(self.row, ids)
+        return np.asarray([-1 if row is None else row for row in rows], dtype=np.int64)
 
     @property
     def columns(self) -> pl.DataFrame | None:
@@ -220,7 +223,8 @@ class _Joined(Candidates):
         of_base = hits.rows < n
         if of_base.any():
             ids = ids.copy()
-            ids[of_base] = self._base.ids[hits.rows[of_base]]
+            first = hits._replace(rows=np.where(of_base, hits.rows, n))
+            ids[of_base] = self._base.name(first).ids[of_base]
         return Hits(ids=ids, scores=hits.scores, counts=hits.counts)
 
 
@@ -294,10 +298,11 @@ class LiveView(Index):
     @cached_property
     def moved(self) -> dict[int, int]:
         """For each id of the base that was replaced: its row in the base, and its row now."""
-        rows, n = self.base.candidates.row_of, self._left.shape[0]
-        kept = enumerate((self._added_left > self.change).tolist(), start=n)
-        named = zip(self._added.ids, kept, strict=True)
-        return {rows[name]: row for name, (row, there) in named if there and name in rows}
+        n, new = self._left.shape[0], np.flatnonzero(self._added_left > self.change)
+        names = self._added.ids
+        before = self.base.candidates.find(names[row] for row in new.tolist())
+        known = before >= 0
+        return dict(zip(before[known].tolist(), (n + new[known]).tolist(), strict=True))
 
     @cached_property
     def alive_count(self) -> int:
@@ -313,9 +318,9 @@ class LiveView(Index):
         """
         alive, joined = self.alive, self.candidates
         if alive is None:
-            return Candidates(joined.ids.tolist(), joined.vectors, columns=joined.columns)
+            return Candidates(joined.ids, joined.vectors, columns=joined.columns)
         columns = None if joined.columns is None else joined.columns[alive.rows]
-        ids = joined.ids[alive.rows].tolist()
+        ids = joined.ids.gather(alive.rows)
         return Candidates(ids, joined.vectors[alive.rows], columns=columns)
 
     def search_rows(

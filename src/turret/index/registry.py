@@ -59,7 +59,7 @@ def _class_of(kind: str) -> type[Index]:
 def build(
     kind: str,
     *,
-    ids: Iterable[str],
+    ids: Iterable[str] | pl.Series,
     vectors: Float[np.ndarray, "n d"],
     columns: pl.DataFrame | None = None,
     **parameters: Parameter,
@@ -109,7 +109,7 @@ def of(kind: str, candidates: Candidates, **parameters: Parameter) -> Index:
 def load(
     directory: Path,
     *,
-    ids: Iterable[str],
+    ids: Iterable[str] | pl.Series,
     vectors: Float[np.ndarray, "n d"],
     columns: pl.DataFrame | None = None,
 ) -> Index:

@@ -38,7 +38,7 @@ def rows_of(
     require_several(candidate_ids, what="the candidate ids are")
     rows: list[int] = []
     for name in map(str, candidate_ids):
-        row = candidates.row_of.get(name)
+        row = candidates.row(name)
         if row is None or not (alive is None or alive.keeps(np.array([row]))[0]):
             raise QueryError(
                 f"there is no candidate with this {candidate_id}",

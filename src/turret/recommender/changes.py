@@ -92,9 +92,7 @@ def compacted(bundle: Bundle, view: LiveView, memory: Memory, *, number: int) ->
     remaining = view.remaining()
     table = remaining.columns
     assert table is not None
-    before = bundle.candidates[bundle.candidate_id].to_list()
-    row_of = remaining.row_of
-    now = np.array([row_of.get(name, -1) for name in before], dtype=np.int64)
+    now = remaining.find(bundle.candidates[bundle.candidate_id])
     counts = np.zeros(len(remaining), dtype=np.int64)
     counts[now[now >= 0]] = bundle.candidate_count[now >= 0]
     seen = now[bundle.seen_rows]
