@@ -122,7 +122,7 @@ class Names:
 def _texts(ids: Iterable[str] | pl.Series) -> pl.Series:
     """The ids as a column; whatever is no string is refused."""
     if isinstance(ids, pl.Series) and ids.dtype == pl.String and not ids.has_nulls():
-        return ids.alias("id")
+        return ids.alias("id").rechunk()
     listed: list[object] = list(ids)
     for row, name in enumerate(listed):
         if not isinstance(name, str):

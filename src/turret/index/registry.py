@@ -13,7 +13,7 @@ from turret.index.candidates import Candidates
 from turret.index.description import peek_kind
 from turret.index.exact import ExactIndex
 
-__all__ = ["build", "kinds", "load", "of"]
+__all__ = ["build", "kinds", "load", "load_of", "of"]
 
 
 def _exact() -> type[Index]:
@@ -128,5 +128,21 @@ def load(
         CandidateIndexError: if the files are damaged or belong to other candidates.
         MissingPartError: if the kind needs a library that is not installed.
     """
-    candidates = Candidates(ids, vectors, columns=columns)
+    return load_of(directory, Candidates(ids, vectors, columns=columns))
+
+
+def load_of(directory: Path, candidates: Candidates) -> Index:
+    """Loads an index over candidates that are checked already.
+
+    Args:
+        directory: a directory that `Index.save` wrote.
+        candidates: what it was built of.
+
+    Returns:
+        An index that answers as the saved one did.
+
+    Raises:
+        CandidateIndexError: if the files are damaged or belong to other candidates.
+        MissingPartError: if the kind needs a library that is not installed.
+    """
     return _class_of(peek_kind(directory)).load(directory, candidates)
