@@ -132,8 +132,9 @@ def parquet_blocks(
         with reading(place, error=CandidateIndexError):
             part = table.slice(start, size).collect()
             lists = lists_in(part[vector], of="numbers")
-            width = (lists.list.len().max() or 0) if len(lists) else 0
-            if lists.has_nulls() or (lists.list.len() != width).any():
+            lengths = lists.list.len().fill_null(0).to_numpy()
+            width = int(lengths.max(initial=0))
+            if (lengths != width).any() or lists.has_nulls():
                 raise CandidateIndexError(
                     f"{vector} has vectors of several lengths, or none", got=str(lists.dtype)
                 )

@@ -9,7 +9,7 @@ Latency is that of single queries, one after another.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ from turret.index.candidates import Candidates
 from turret.index.exact import search_exactly
 from turret.index.proposing import ProposingIndex
 
-__all__ = ["Curve", "Point", "frontier", "recall_of", "tune"]
+__all__ = ["Curve", "Point", "divided", "frontier", "recall_of", "tune", "tune_each"]
 
 MOST_QUERIES = 500
 """Of each part of the queries, at most so many are searched for."""
@@ -96,38 +96,89 @@ def tune(
         CandidateIndexError: if no choice reaches the target, or an argument cannot be used.
         MissingPartError: if the kind needs a library that is not installed.
     """
-    if not 0 < target_recall <= 1:
-        raise CandidateIndexError(
-            "target_recall", got=target_recall, expected="a number above 0, at most 1"
-        )
+    ((index, curve),) = tune_each(
+        candidates, queries, kind=kind, targets=[target_recall], k=k, seed=seed
+    )
+    return index, curve
+
+
+def tune_each(
+    candidates: Candidates,
+    queries: Float32[np.ndarray, "q d"],
+    *,
+    kind: str,
+    targets: Sequence[float],
+    k: int = 100,
+    seed: int = 0,
+) -> list[tuple[Index, Curve]]:
+    """Does what `tune` does for several recalls, and tries every choice once.
+
+    Args:
+        candidates: what is searched.
+        queries: query vectors; see `tune`.
+        kind: the kind of index.
+        targets: recalls, each in (0, 1].
+        k: answers of a query.
+        seed: of the division.
+
+    Returns:
+        For each target the index, and what was measured.
+
+    Raises:
+        CandidateIndexError: if no choice reaches a target, or an argument cannot be used.
+        MissingPartError: if the kind needs a library that is not installed.
+    """
+    for target in targets:
+        if not 0 < target <= 1:
+            raise CandidateIndexError(
+                "target_recall", got=target, expected="a number above 0, at most 1"
+            )
     if queries.shape[0] < 2 or len(candidates) == 0:
         raise CandidateIndexError(
             "tuning needs candidates and two queries",
             got=f"{len(candidates)} candidates and {queries.shape[0]} queries",
         )
+    tuning, reporting = divided(queries, seed=seed)
+    points, best = _cheapest(candidates, tuning, kind=kind, targets=targets, k=k)
+    truth = search_exactly(candidates.vectors, reporting, k=k).rows
+    exact = _latency(registry.of("exact", candidates), reporting, k=k, most=20)
+    tuned: list[tuple[Index, Curve]] = []
+    for target, index in zip(targets, best, strict=True):
+        if index is None:
+            raise CandidateIndexError(
+                f"no settings of {kind} reach this recall",
+                got=target,
+                expected=f"at most about {max(point.recall for point in points):.4f}",
+                fix="Lower the target, or use an exact index.",
+            )
+        curve = Curve(
+            kind=kind,
+            k=k,
+            target_recall=target,
+            points=tuple(points),
+            chosen=_measured(index, reporting, truth, k=k)[0],
+            exact_p50_ms=exact,
+            queries=(len(tuning), len(reporting)),
+        )
+        tuned.append((index, curve))
+    return tuned
+
+
+def divided(
+    queries: Float32[np.ndarray, "q d"], *, seed: int = 0
+) -> tuple[Float32[np.ndarray, "h d"], Float32[np.ndarray, "h d"]]:
+    """Divides queries at random.
+
+    Args:
+        queries: query vectors, `[q, d]`, at least 2.
+        seed: of the division.
+
+    Returns:
+        Those for tuning and those for reporting, equally many.
+    """
     order = np.random.default_rng(seed).permutation(queries.shape[0])
     half = min(MOST_QUERIES, queries.shape[0] // 2)
-    tuning, reporting = queries[order[:half]], queries[order[half : 2 * half]]
-    points, index = _cheapest(candidates, tuning, kind=kind, target_recall=target_recall, k=k)
-    if index is None:
-        raise CandidateIndexError(
-            f"no settings of {kind} reach this recall",
-            got=target_recall,
-            expected=f"at most about {max(point.recall for point in points):.4f}",
-            fix="Lower the target, or use an exact index.",
-        )
-    truth = search_exactly(candidates.vectors, reporting, k=k).rows
-    chosen, _ = _measured(index, reporting, truth, k=k)
-    curve = Curve(
-        kind=kind,
-        k=k,
-        target_recall=target_recall,
-        points=tuple(points),
-        chosen=chosen,
-        exact_p50_ms=_latency(registry.of("exact", candidates), reporting, k=k, most=20),
-        queries=(half, half),
-    )
-    return index, curve
+    return queries[order[:half]], queries[order[half : 2 * half]]
 
 
 def _cheapest(
@@ -135,20 +186,22 @@ def _cheapest(
     queries: Float32[np.ndarray, "q d"],
     *,
     kind: str,
-    target_recall: float,
+    targets: Sequence[float],
     k: int,
-) -> tuple[list[Point], Index | None]:
-    """Every choice that was tried, and the index with the fastest one that reaches the target."""
+) -> tuple[list[Point], list[Index | None]]:
+    """Every choice that was tried, and for each target the index with the fastest that reaches."""
     truth = search_exactly(candidates.vectors, queries, k=k).rows
     points: list[Point] = []
-    best: tuple[float, Index] | None = None
+    best: list[tuple[float, Index] | None] = [None] * len(targets)
     for index in _choices(candidates, kind=kind, k=k):
         point, margin = _measured(index, queries, truth, k=k)
         points.append(point)
-        reaches = point.recall - margin >= target_recall
-        if reaches and (best is None or point.p50_ms < best[0]):
-            best = (point.p50_ms, index)
-    return points, None if best is None else best[1]
+        for number, target in enumerate(targets):
+            held = best[number]
+            reaches = point.recall - margin >= target
+            if reaches and (held is None or point.p50_ms < held[0]):
+                best[number] = (point.p50_ms, index)
+    return points, [None if held is None else held[1] for held in best]
 
 
 def _measured(
@@ -200,17 +253,18 @@ def frontier(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
-def _choices(candidates: Candidates, *, kind: str, k: int) -> list[Index]:
-    """Every index to be tried; those of one build share it."""
-    first = registry.of(kind, candidates)
-    if not isinstance(first, ProposingIndex) or not first.parameters.divides:
-        return [first]
-    made: list[Index] = []
-    for build in first.parameters.builds():
-        base = registry.of(kind, candidates, **build) if build else first
+def _choices(candidates: Candidates, *, kind: str, k: int) -> Iterator[Index]:
+    """Every index to be tried; those of one build share it, and come behind each other."""
+    base = registry.of(kind, candidates)
+    if not isinstance(base, ProposingIndex) or not base.parameters.divides:
+        yield base
+        return
+    for number, build in enumerate(base.parameters.builds()):
+        if number > 0:
+            base = registry.of(kind, candidates, **build)
         assert isinstance(base, ProposingIndex)
-        made.extend(base.searching_with(**search) for search in base.parameters.searches(k))
-    return made
+        for search in base.parameters.searches(k):
+            yield base.searching_with(**search)
 
 
 def _latency(index: Index, queries: Float32[np.ndarray, "q d"], *, k: int, most: int) -> float:
