@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,10 +15,18 @@ from turret.index import registry
 from turret.index.base import Index
 from turret.index.candidates import Candidates
 from turret.index.exact import search_exactly
-from turret.index.tuning import recall_of, tune
+from turret.index.tuning import recall_of, tune_each
 from turret.recipe.checks import require
 
-__all__ = ["IndexSettings", "clustered", "run"]
+__all__ = [
+    "IndexSettings",
+    "World",
+    "clustered",
+    "exact_figures",
+    "filter_figures",
+    "p50_ms",
+    "run",
+]
 
 _PARTS = 10_000
 
@@ -94,39 +103,20 @@ def run(settings: IndexSettings, *, say: Callable[[str], None]) -> dict[str, dic
         `figures`, `machine` and `settings`, all of which JSON can hold.
     """
     say("Drawing the vectors")
-    rng = np.random.default_rng(settings.seed)
-    vectors, queries = clustered(
-        settings.candidates,
-        settings.dim,
-        clusters=settings.clusters,
-        rng=rng,
-        queries=settings.queries,
-    )
-    table = pl.DataFrame({"part": rng.integers(0, _PARTS, settings.candidates)})
-    ids = [str(row) for row in range(settings.candidates)]
-    candidates = Candidates(ids, vectors, columns=table)
+    world = World.make(settings)
+    queries, candidates = world.queries, world.candidates
     figures: dict[str, Any] = {}
-    tuned: Index | None = None
-    for target in (95, 99):
-        say(f"Looking for the cheapest settings with recall 0.{target}")
-        tuned, curve = tune(
-            candidates, queries, kind=settings.kind, target_recall=target / 100, k=settings.k
-        )
-        figures[f"p50_ms_at_recall_{target}"] = curve.chosen.p50_ms
-        figures[f"recall_at_{target}"] = curve.chosen.recall
-    assert tuned is not None
-    asked = queries[: settings.timed]
-    brute = _brute(vectors, asked, k=settings.k)
-    figures["brute_force_p50_ms"] = brute
-    figures["speedup"] = brute / figures["p50_ms_at_recall_99"]
-    for storage, name in (("int8", "exact_speedup"), ("float16", "exact_float16_speedup")):
-        say(f"Searching exactly from {storage}")
-        index = registry.of("exact", candidates, storage=storage)
-        taken = _p50(lambda query, index=index: index.search_rows(query[None], settings.k), asked)
-        figures[name] = _brute(vectors, asked, k=settings.k) / taken
-        figures[f"exact_{storage}_same"] = _same(index, vectors, asked, k=settings.k)
+    say("Looking for the cheapest settings with recall 0.95 and 0.99")
+    targets = (0.95, 0.99)
+    tuned = tune_each(candidates, queries, kind=settings.kind, targets=targets, k=settings.k)
+    for target, (_, curve) in zip(targets, tuned, strict=True):
+        figures[f"p50_ms_at_recall_{100 * target:.0f}"] = curve.chosen.p50_ms
+        figures[f"recall_at_{100 * target:.0f}"] = curve.chosen.recall
+    say("Searching exactly")
+    figures |= exact_figures(candidates, queries[: settings.timed], k=settings.k)
+    figures["speedup"] = figures["brute_force_p50_ms"] / figures["p50_ms_at_recall_99"]
     say("Filtering")
-    figures.update(_filtered(tuned, queries, settings=settings))
+    figures |= filter_figures(tuned[-1][0], queries, settings=settings)
     return {
         "figures": figures,
         "machine": machine(),
@@ -134,7 +124,58 @@ def run(settings: IndexSettings, *, say: Callable[[str], None]) -> dict[str, dic
     }
 
 
-def _p50(search: Callable[[Any], object], queries: Float32[np.ndarray, "q d"]) -> float:
+@dataclass(frozen=True, eq=False)
+class World:
+    """What is searched, and for what.
+
+    Attributes:
+        candidates: with a column `part`, evenly in [0, 10,000), for filters.
+        queries: `[q, d]`.
+    """
+
+    candidates: Candidates
+    queries: Float32[np.ndarray, "q d"]
+
+    @classmethod
+    def make(cls, settings: IndexSettings) -> "World":
+        """Draws clustered vectors; the same settings give the same ones."""
+        rng = np.random.default_rng(settings.seed)
+        vectors, queries = clustered(
+            settings.candidates,
+            settings.dim,
+            clusters=settings.clusters,
+            rng=rng,
+            queries=settings.queries,
+        )
+        return cls.of(vectors, queries, rng=rng)
+
+    @classmethod
+    def of(
+        cls,
+        vectors: Float32[np.ndarray, "n d"],
+        queries: Float32[np.ndarray, "q d"],
+        *,
+        rng: np.random.Generator,
+    ) -> "World":
+        """Gives vectors ids and the column.
+
+        Args:
+            vectors: of the candidates.
+            queries: of the queries.
+            rng: draws the column.
+        """
+        table = pl.DataFrame({"part": rng.integers(0, _PARTS, len(vectors))})
+        ids = pl.Series(np.arange(len(vectors))).cast(pl.String)
+        return cls(Candidates(ids, vectors, columns=table), queries)
+
+
+def p50_ms(search: Callable[[Any], object], queries: Float32[np.ndarray, "q d"]) -> float:
+    """The median milliseconds of a single query; the first is searched for once before.
+
+    Args:
+        search: called with one query, `[d]`.
+        queries: what is searched for, one after another.
+    """
     search(queries[0])
     taken: list[float] = []
     for query in queries:
@@ -142,6 +183,33 @@ def _p50(search: Callable[[Any], object], queries: Float32[np.ndarray, "q d"]) -
         search(query)
         taken.append(time.perf_counter() - start)
     return float(np.median(taken)) * 1000
+
+
+def exact_figures(
+    candidates: Candidates, queries: Float32[np.ndarray, "q d"], *, k: int
+) -> dict[str, Any]:
+    """Times NumPy's float32 brute force, and exact search from codes beside it.
+
+    Args:
+        candidates: what is searched.
+        queries: single queries.
+        k: answers of each.
+
+    Returns:
+        `brute_force_p50_ms`, and of each storage its `p50_ms`, how many times as long brute force
+        took in turn with it, and whether the ids were the same in every query.
+    """
+    vectors = candidates.vectors
+    figures: dict[str, Any] = {}
+    brute: list[float] = []
+    for storage, name in (("int8", "exact_speedup"), ("float16", "exact_float16_speedup")):
+        index = registry.of("exact", candidates, storage=storage)
+        taken = p50_ms(lambda query, index=index: index.search_rows(query[None], k), queries)
+        brute.append(_brute(vectors, queries, k=k))
+        figures[f"exact_{storage}_p50_ms"] = taken
+        figures[name] = brute[-1] / taken
+        figures[f"exact_{storage}_same"] = _same(index, vectors, queries, k=k)
+    return {"brute_force_p50_ms": float(np.median(brute)), **figures}
 
 
 def _brute(
@@ -155,7 +223,7 @@ def _brute(
         best = np.argpartition(-scores, k - 1)[:k]
         return best[np.argsort(-scores[best])]
 
-    return _p50(search, queries)
+    return p50_ms(search, queries)
 
 
 def _same(
@@ -171,10 +239,20 @@ def _same(
     return all(set(a.tolist()) == set(b.tolist()) for a, b in zip(found, truth, strict=True))
 
 
-def _filtered(
+def filter_figures(
     index: Index, queries: Float32[np.ndarray, "q d"], *, settings: IndexSettings
 ) -> dict[str, Any]:
-    """Latency and recall@10 behind filters; `filtered_p50_ms` is the slowest one's."""
+    """Times single queries behind filters, and measures their recall@10.
+
+    Args:
+        index: over candidates with the column `part`.
+        queries: what is searched for.
+        settings: say how many queries are timed, and what the filters keep.
+
+    Returns:
+        For each share `filtered_p50_ms_SHARE`, `filtered_recall_SHARE`, and whether there were
+        always as many answers as there can be; `filtered_p50_ms` is the slowest one's.
+    """
     k = min(10, settings.k)
     asked = queries[: settings.timed]
     exact = registry.of("exact", index.candidates)
@@ -189,7 +267,7 @@ def _filtered(
         shares = [recall_of(a[None], b[None], size=len(index))[0] for a, b in _both(rows, wanted)]
         figures[f"filtered_recall_{share:g}"] = float(np.mean(shares)) if kept else None
         figures[f"filtered_full_{share:g}"] = all(one.counts[0] == min(k, kept) for one in hits)
-        figures[f"filtered_p50_ms_{share:g}"] = _p50(
+        figures[f"filtered_p50_ms_{share:g}"] = p50_ms(
             lambda query, where=where: index.search(query[None], k, where=where), asked
         )
     times = [value for name, value in figures.items() if name.startswith("filtered_p50_ms")]

@@ -166,7 +166,7 @@ class ScannIndex(ProposingIndex):
         share = -(-4 * places * settings.leaves // len(self))
         leaves = min(settings.leaves, max(settings.leaves_to_search, share))
         number = queries.shape[0]
-        portion = min(-(-number // cores()), _PORTION)
+        portion = 1 if number == 1 else min(-(-number // cores()), _PORTION)
         rows, distances = self._searcher.search_batched(
             queries, places, reorder, leaves, number > 1, portion
         )
