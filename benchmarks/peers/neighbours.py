@@ -2,11 +2,12 @@
 
     python neighbours.py FOLDER CACHE K
 
-It runs in an environment of its own (scann, faiss-cpu, usearch, or some of them; numpy) and imports
-nothing of Turret. FOLDER holds `vectors.npy`, and `tuning.npy` and `reporting.npy`, queries of which
-`tuning_truth.npy` and `reporting_truth.npy` are the true best rows. What takes minutes to build is
-kept in CACHE. Requests are JSON: `{"build": NAME}`, or `{"measure": NAME, "choice": CHOICE, "part":
-PART, "recall": true, "timed": n}`. The libraries run with their defaults, threads included.
+It runs in an environment of its own (scann, faiss-cpu, usearch, or some of them; numpy) and
+imports nothing of Turret. FOLDER holds `vectors.npy`, and `tuning.npy` and `reporting.npy`, queries
+of which `tuning_truth.npy` and `reporting_truth.npy` are the true best rows. What takes minutes to
+build is kept in CACHE. A single query has one thread in each library. Requests are JSON:
+`{"build": NAME}`, or `{"measure": NAME, "choice": CHOICE, "part": PART, "recall": true,
+"timed": n}`.
 """
 
 import json
@@ -38,9 +39,7 @@ class Scann:
         self.searcher = (
             scann.builder(vectors, K, "dot_product")
             .tree(partitions, partitions // 5, training_sample_size=100_000)
-            .score_ah(
-                block, anisotropic_quantization_threshold=0.2, training_sample_size=100_000
-            )
+            .score_ah(block, anisotropic_quantization_threshold=0.2, training_sample_size=100_000)
             .reorder(10 * K)
             .build()
         )
@@ -67,7 +66,7 @@ class Faiss:
     def __init__(self, path, factory):
         import faiss
 
-        self.faiss = faiss
+        self.faiss, self.threads = faiss, faiss.omp_get_max_threads()
         if path.exists():
             self.index = faiss.read_index(str(path))
         else:
@@ -79,6 +78,8 @@ class Faiss:
             faiss.write_index(self.index, str(path))
 
     def search(self, queries, choice):
+        # A single query has one thread, as in the other libraries.
+        self.faiss.omp_set_num_threads(1 if len(queries) == 1 else self.threads)
         return self.index.search(queries, K, params=self.parameters(choice))[1]
 
 
@@ -118,9 +119,7 @@ class Usearch:
     def __init__(self, path, links):
         from usearch.index import Index
 
-        self.index = Index(
-            ndim=d, metric="ip", dtype="f32", connectivity=links, expansion_add=200
-        )
+        self.index = Index(ndim=d, metric="ip", dtype="f32", connectivity=links, expansion_add=200)
         if path.exists():
             self.index.load(str(path))
         else:

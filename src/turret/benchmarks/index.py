@@ -66,7 +66,13 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 def clustered(
-    rows: int, dim: int, *, clusters: int, rng: np.random.Generator, queries: int
+    rows: int,
+    dim: int,
+    *,
+    clusters: int,
+    rng: np.random.Generator,
+    queries: int,
+    world: np.random.Generator | None = None,
 ) -> tuple[Float32[np.ndarray, "n d"], Float32[np.ndarray, "q d"]]:
     """Draws vectors around centres, with a decaying spectrum and varying lengths.
 
@@ -76,12 +82,13 @@ def clustered(
         clusters: number of centres.
         rng: where randomness comes from.
         queries: number of queries `q`.
+        world: where the centres come from; None: from `rng`, too.
 
     Returns:
         Candidates and queries; the latter all of similar length.
     """
     spectrum = np.arange(1, dim + 1) ** -0.5
-    centres = 3 * rng.normal(size=(clusters, dim)) * spectrum
+    centres = 3 * (rng if world is None else world).normal(size=(clusters, dim)) * spectrum
 
     def draw(number: int) -> np.ndarray:
         return (
