@@ -13,7 +13,9 @@ import polars as pl
 from jaxtyping import Int32, Int64, Shaped, UInt8, UInt64
 
 __all__ = [
+    "BASE",
     "MISSING",
+    "STEP",
     "blocks",
     "bucket_rows",
     "combined",
@@ -27,9 +29,13 @@ __all__ = [
 MISSING = np.uint64(0xA0761D6478BD642F)
 """The hash of what is missing, beside those of texts."""
 
-_BASE = 0x9E3779B97F4A7C15
-_STEP = 0xD1B54A32D192ED03
-_INVERSE = pow(_BASE, -1, 2**64)
+BASE = 0x9E3779B97F4A7C15
+"""The base of the polynomial."""
+
+STEP = 0xD1B54A32D192ED03
+"""Times a seed plus 1, it is what `mixed` adds first."""
+
+_INVERSE = pow(BASE, -1, 2**64)
 _BLOCK = 1 << 18
 
 
@@ -64,8 +70,8 @@ def text_hash(text: str) -> int:
     """
     x = 0
     for byte in reversed(text.encode()):
-        x = (x * _BASE + byte + 1) % 2**64
-    x = (x + _STEP) % 2**64
+        x = (x * BASE + byte + 1) % 2**64
+    x = (x + STEP) % 2**64
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
     return x ^ (x >> 31)
@@ -134,7 +140,7 @@ def mixed(hashes: UInt64[np.ndarray, " n"], *, seed: int) -> UInt64[np.ndarray, 
         finalizer of SplitMix64.
     """
     # Not the base again: a text and one with a byte changed would meet in two seeds.
-    x = hashes + np.uint64((seed + 1) * _STEP % 2**64)
+    x = hashes + np.uint64((seed + 1) * STEP % 2**64)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -150,7 +156,7 @@ def bucket_rows(
 @lru_cache(maxsize=2)
 def _powers(n: int) -> tuple[UInt64[np.ndarray, " n"], UInt64[np.ndarray, " n"]]:
     """The first `n` powers of the base and of its inverse, modulo 2^64."""
-    bases = (np.full(n, value, np.uint64) for value in (_BASE, _INVERSE))
+    bases = (np.full(n, value, np.uint64) for value in (BASE, _INVERSE))
     first, second = (np.cumprod(base) for base in bases)
     one = np.ones(1, np.uint64)
     return np.concatenate([one, first[:-1]]), np.concatenate([one, second[:-1]])

@@ -8,14 +8,17 @@ from jaxtyping import Int64, UInt64
 
 from turret.data.hashing import combined, joined_bytes, mixed, span_hashes, text_hashes
 
-__all__ = ["normalized", "text_ngrams", "words_of"]
+__all__ = ["BEGIN", "CHARACTERS", "END", "normalized", "text_ngrams", "words_of"]
 
 # A Han character and a pictograph are words of their own, for nothing divides them.
 _LETTER = r"[[\p{L}\p{N}]--\p{Han}]"
 _INSIDE = r"[[\p{L}\p{N}\p{M}\x{200C}\x{200D}]--\p{Han}]"
 _WORD = rf"\p{{Han}}|\p{{Extended_Pictographic}}|{_LETTER}{_INSIDE}*"
-_BEGIN, _END = "\x02", "\x03"
-_CHARACTERS = 100
+BEGIN, END = "\x02", "\x03"
+"""Stand before and behind a word whose characters are taken together."""
+
+CHARACTERS = 100
+"""Plus how many they are, the seed of n-grams of characters; of words it is the number alone."""
 
 
 def normalized(texts: pl.Series) -> pl.Series:
@@ -91,7 +94,7 @@ def _of_characters(
 ) -> Iterator[_Part]:
     if len(flat) == 0 or not sizes:
         return
-    marked = _BEGIN + flat + _END
+    marked = BEGIN + flat + END
     data = joined_bytes(marked)
     starts = np.flatnonzero((data & 0xC0) != 0x80)
     word = np.repeat(np.arange(len(flat)), marked.str.len_chars().to_numpy())
@@ -102,4 +105,4 @@ def _of_characters(
         last = len(starts) - size + 1
         inside = np.flatnonzero(word[:last] == word[size - 1 :])
         hashes = span_hashes(data, starts[inside], ends[inside + size])
-        yield mixed(hashes, seed=_CHARACTERS + size), owner[word[inside]]
+        yield mixed(hashes, seed=CHARACTERS + size), owner[word[inside]]
