@@ -13,6 +13,7 @@
     ├── CheckpointError         a checkpoint is damaged, or belongs to another training
     ├── EvaluationError         a figure cannot be computed as asked
     ├── CandidateIndexError     an index cannot be built, loaded or searched
+    ├── ExportError             a model cannot be written in another stack's format
     ├── BundleError             a bundle is damaged, foreign or of a newer format
     ├── ServingError            a server cannot start, or does not answer
     ├── BenchmarkError          a benchmark cannot be run here, or its peers disagree
@@ -31,6 +32,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "EvaluationError",
+    "ExportError",
     "MissingPartError",
     "ModelError",
     "QueryError",
@@ -158,6 +160,10 @@ class CandidateIndexError(TurretError):
 
 class BundleError(TurretError):
     """A bundle is damaged, is not a bundle, or is of a format newer than this version."""
+
+
+class ExportError(TurretError):
+    """A model cannot be written in the format of another stack."""
 
 
 class ServingError(TurretError):

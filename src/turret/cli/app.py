@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from turret.cli import answers, benchmarks, bundles, indexing, serving, training, tuning
+from turret.cli import answers, benchmarks, bundles, exporting, indexing, serving, training, tuning
 from turret.errors import TurretError
 
 __all__ = ["app", "main", "options"]
@@ -57,6 +57,7 @@ bundles.add_commands(app)
 indexing.add_commands(app)
 answers.add_commands(app)
 serving.add_commands(app)
+exporting.add_commands(app)
 benchmarks.add_commands(app)
 
 

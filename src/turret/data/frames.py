@@ -17,6 +17,7 @@ from turret.errors import DataError, nearest
 
 __all__ = [
     "POSITIVES",
+    "UNITS_PER_SECOND",
     "as_frame",
     "constant_columns",
     "entity_table",
@@ -29,7 +30,8 @@ __all__ = [
 POSITIVES = "The condition for positives"
 """How an error names the condition that `select_positive` applies."""
 
-_UNITS_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+UNITS_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+"""How many of each unit of time a second has."""
 
 
 def as_frame(data: object, *, what: str) -> pl.DataFrame:
@@ -124,7 +126,7 @@ def timestamp_seconds(values: pl.Series, *, unit: str) -> Float64[np.ndarray, " 
         >>> timestamp_seconds(pl.Series([1500, None]), unit="ms").tolist()
         [1.5, nan]
     """
-    if unit not in _UNITS_PER_SECOND:
+    if unit not in UNITS_PER_SECOND:
         raise DataError("The timestamp unit is unknown", got=unit, expected="s, ms, us or ns")
     what = f"The timestamp column {values.name!r}"
     if isinstance(values.dtype, pl.Categorical | pl.Enum):
@@ -144,7 +146,7 @@ def timestamp_seconds(values: pl.Series, *, unit: str) -> Float64[np.ndarray, " 
     infinite = np.isinf(seconds)
     if infinite.any():
         raise DataError(f"{what} is infinite in row {int(infinite.argmax()) + 1:,}")
-    return seconds / _UNITS_PER_SECOND[unit]
+    return seconds / UNITS_PER_SECOND[unit]
 
 
 def _parse_times(values: pl.Series, *, what: str) -> pl.Series:

@@ -10,7 +10,7 @@ is UTF-8; the empty text stands for a missing one, and NaN for a missing number.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,7 @@ Dtype = Literal["float32", "float64", "int64"]
 V = TypeVar("V", bound="Value")
 
 
+@runtime_checkable
 class Value(Protocol):
     """A tensor of a graph: numbers, truth values or texts.
 
@@ -86,13 +87,15 @@ class Value(Protocol):
         ...
 
 
+@runtime_checkable
 class Graph(Protocol[V]):
     """The operations of one format."""
 
     def constant(self, array: np.ndarray) -> V:
         """An array that the model holds: float32, float64, int64, bool, or texts as `object`.
 
-        The same array object, asked for again, is stored once.
+        The same array object, asked for again, is stored once. An int32 array is stored so, for the
+        sake of its size, and is int64 in the graph.
         """
         ...
 
@@ -128,7 +131,7 @@ class Graph(Protocol[V]):
     def split(self, texts: V, separator: str) -> V:
         """The parts of each text `[n]` between separators, `[n, m]`; the empty text for no further.
 
-        White space around a part goes (that of Unicode, as `str.strip` of Python takes it).
+        White space around a part goes: what has Unicode's property White_Space, as Polars takes it.
         """
         ...
 
@@ -145,8 +148,8 @@ class Graph(Protocol[V]):
     def given_or(self, given: V, stored: V) -> V:
         """`given` where it has rows, else `stored`, which has `n`.
 
-        Both have the same further axes. Where the format can refuse a `given` of other than `n` or
-        0 rows when it runs, it does.
+        Both have as many axes; those behind the first are equally long, unless `given` has 0 rows.
+        Where the format can refuse another number of rows when it runs, it does.
         """
         ...
 
@@ -180,8 +183,12 @@ class Graph(Protocol[V]):
         """Numbers or truth values as numbers of another type; a float is cut towards 0."""
         ...
 
-    def zeros(self, rows: V, shape: tuple[int, ...], dtype: Dtype) -> V:
-        """Zeros `[rows, *shape]`, with `rows` an int64 scalar."""
+    def zeros(self, rows: V) -> V:
+        """Zeros, int64 `[rows]`, with `rows` an int64 scalar."""
+        ...
+
+    def padded(self, values: V, columns: int) -> V:
+        """Numbers `[n, m]` before so many columns of zeros, `[n, m + columns]`."""
         ...
 
     # Numbers, each by itself.
@@ -265,10 +272,10 @@ class Graph(Protocol[V]):
         ...
 
     def marked(self, rows: V, size: int) -> V:
-        """Which of the numbers from 0 to `size - 1` stand in each row, bool `[n, size]`.
+        """Which of the numbers from 1 to `size` stand in each row, bool `[n, size]`.
 
         Args:
-            rows: int64 `[n, m]`, each at least 0 and below `size`; `m` may be 0.
+            rows: int64 `[n, m]`, each from 0 to `size`; zeros are passed over, and `m` may be 0.
             size: how many numbers.
         """
         ...

@@ -13,9 +13,9 @@ from turret.data.encoders.lists import plain
 from turret.errors import DataError
 from turret.recipe.features.number import Number
 
-__all__ = ["NumberEncoder"]
+__all__ = ["FAR", "NumberEncoder"]
 
-_FAR = 1e6
+FAR = 1e6
 """So many deviations from the mean a number may stand; beyond, it stands there."""
 
 Numbers = Float64[np.ndarray, "_"]
@@ -94,7 +94,7 @@ class NumberEncoder(Encoder[Number, Numbers, Constants]):
             columns = [(numbers - mean) / deviation]
         values = np.zeros((len(numbers), self.num_values), np.float32)
         for place, column in enumerate(columns):
-            values[:, place] = np.clip(np.where(missing, 0.0, column), -_FAR, _FAR)
+            values[:, place] = np.clip(np.where(missing, 0.0, column), -FAR, FAR)
         values[:, -1] = missing
         return {"values": values}
 

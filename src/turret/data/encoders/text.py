@@ -66,7 +66,7 @@ class TextEncoder(Encoder[Text, Documents, Documents]):
         return self.feature.buckets + 1
 
     @cached_property
-    def _rarity(self) -> Float64[np.ndarray, " rows"]:
+    def rarity(self) -> Float64[np.ndarray, " rows"]:
         """What each row weighs for being rare; 0 for a row that training did not meet."""
         weight = np.log((1 + self.fitted[0]) / (1 + self.fitted)) + 1
         weight[self.fitted == 0] = 0
@@ -79,7 +79,7 @@ class TextEncoder(Encoder[Text, Documents, Documents]):
         rows = np.full((frame.height, length), -1, np.int32)
         weights = np.zeros(rows.shape, np.float32)
         for start, owner, found, times in _counted(self.feature, frame):
-            weight = (1 + np.log(times)) * self._rarity[found]
+            weight = (1 + np.log(times)) * self.rarity[found]
             met = weight > 0
             owner, found, weight = owner[met], found[met], weight[met]
             order = np.lexsort((found, -weight, owner))

@@ -13,11 +13,12 @@ from turret.data.frames import timestamp_seconds
 from turret.errors import DataError
 from turret.recipe.features.timestamp import Timestamp
 
-__all__ = ["TimestampEncoder"]
+__all__ = ["FARTHEST", "TimestampEncoder"]
 
 Seconds = Float64[np.ndarray, "_"]
 _ROWS = 44
-_FARTHEST = 8e12
+FARTHEST = 8e12
+"""So many seconds a moment may be from 1970."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +100,12 @@ class TimestampEncoder(Encoder[Timestamp, Seconds, Seconds]):
 
 def _seconds(feature: Timestamp, frame: pl.DataFrame) -> Seconds:
     seconds = timestamp_seconds(frame[feature.column], unit=feature.unit)
-    outside = np.abs(seconds) > _FARTHEST
+    outside = np.abs(seconds) > FARTHEST
     if outside.any():
         raise DataError(
             f"column {feature.column!r} has a time that no calendar here reaches",
             got=f"{seconds[outside][0]:g} seconds since 1970",
-            expected=f"at most {_FARTHEST:g}",
+            expected=f"at most {FARTHEST:g}",
             fix=f"Say the numbers' unit: it is {feature.unit!r} now.",
         )
     return seconds

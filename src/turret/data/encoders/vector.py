@@ -13,9 +13,9 @@ from turret.data.encoders.lists import lists_in
 from turret.errors import DataError
 from turret.recipe.features.vector import Vector
 
-__all__ = ["VectorEncoder", "VectorSize"]
+__all__ = ["FAR", "VectorEncoder", "VectorSize"]
 
-_FAR = 1e6
+FAR = 1e6
 """So many times the root mean square a number may be; beyond, it is that."""
 
 
@@ -84,7 +84,7 @@ class VectorEncoder(Encoder[Vector, VectorSize, VectorSize]):
         vectors, there = _vectors(self.feature, column, width=self.fitted.width)
         values = np.zeros((frame.height, self.num_values), np.float32)
         far = np.float64(vectors) / self.fitted.scale
-        values[:, :-1] = np.clip(far, -_FAR, _FAR)
+        values[:, :-1] = np.clip(far, -FAR, FAR)
         values[:, -1] = ~there
         return {"values": values}
 
