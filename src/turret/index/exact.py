@@ -20,6 +20,7 @@ from turret.index.description import read_description, write_description
 from turret.index.filters import Filter
 from turret.index.hits import RowHits
 from turret.index.parameters import with_overrides
+from turret.index.sweep import Sweep
 
 __all__ = ["ExactIndex", "ExactParameters", "search_exactly"]
 
@@ -60,6 +61,29 @@ def search_exactly(
         >>> hits.rows.tolist(), hits.scores.tolist()
         ([[2, 1]], [[3.0, 2.0]])
     """
+    size = vectors.shape[0] if among is None else among.count
+    if not Sweep.pays(queries=queries.shape[0], size=size, k=k):
+        return _in_blocks(vectors, queries, k=k, exclude_rows=exclude_rows, among=among)
+    sweep = Sweep(vectors, k=k, inside=None if among is None else among.rows)
+    hits, left = sweep.search(queries, exclude_rows=exclude_rows)
+    if left.shape[0] > 0:
+        missing: list[int] = left.tolist()
+        theirs = None if exclude_rows is None else [exclude_rows[query] for query in missing]
+        found = _in_blocks(vectors, queries[left], k=k, exclude_rows=theirs, among=among)
+        for whole, part in zip(hits, found, strict=True):
+            whole[left] = part
+    return hits
+
+
+def _in_blocks(
+    vectors: Float32[np.ndarray, "n d"],
+    queries: Float32[np.ndarray, "q d"],
+    *,
+    k: int,
+    exclude_rows: Sequence[Integer[np.ndarray, " ..."]] | None,
+    among: Filter | None,
+) -> RowHits:
+    """Keeps all scores of some queries, as many as memory should hold, and looks for the best."""
     n = vectors.shape[0]
     hits = RowHits.empty(queries=queries.shape[0], k=k, size=n)
     gathered = among is not None and among.count * _GATHERED_BELOW < n
