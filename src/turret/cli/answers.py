@@ -165,7 +165,7 @@ def _everyone(
 
     move, stop = progress_of(recommender.queries.height, "queries")
     try:
-        done = recommend_all(recommender, output, k=k, progress=move, **how._asdict())
+        done = recommend_all(recommender, output, k=k, progress=move, say=say, **how._asdict())
     finally:
         stop()
     if as_json:

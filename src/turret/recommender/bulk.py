@@ -1,23 +1,29 @@
 """The answers for every known query, streamed to a file."""
 
+import importlib.metadata
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool
+from polars.io.plugins import register_io_source
 
 from turret.errors import DataError
-from turret.index.hits import Hits
+from turret.recommender.parts import Parts, Settings
 from turret.recommender.recommender import Recommender
+from turret.storage.files import beside
 
 __all__ = ["SUFFIXES", "recommend_all"]
 
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".csv")
 """Endings of a file that decide its format: Parquet, JSON lines (two spellings), CSV."""
+
+_PART_ANSWERS = 1 << 20
+_PART_QUERIES = 8192
+_ROW_GROUP = 1 << 20
+_PACKAGES = ("turret", "numpy", "polars")
 
 
 def recommend_all(
@@ -27,13 +33,17 @@ def recommend_all(
     k: int = 100,
     exclude_seen: bool = False,
     where: str | None = None,
-    block: int = 2048,
+    block: int | None = None,
     progress: Callable[[int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> int:
     """Write the top-k of every known query to a file, a block of queries in memory at a time.
 
     The file has one row an answer: the query's id, `rank` from 1, the candidate's id, `score`, and
-    `fallback`. It appears whole or not at all.
+    `fallback`. It appears whole or not at all. Until then, the answers of each block are kept in a
+    folder beside it, `NAME.parts`: a run that was ended, even by force, and is begun again goes on
+    behind them, and writes the same bytes as one that was not ended. Parts of a run with other
+    settings, of another bundle or by other versions of the libraries are removed.
 
     Args:
         recommender: What answers.
@@ -41,16 +51,49 @@ def recommend_all(
         k: Answers for each query.
         exclude_seen: Leave out what a query was trained on.
         where: A condition on the candidates' columns that all answers fulfil.
-        block: Queries answered at once.
+        block: Queries answered at once, and kept as one part; None: about a million answers.
         progress: Told how many queries are done.
+        say: Told, in sentences, what becomes of the parts of an earlier run.
 
     Returns:
         The number of queries answered.
 
     Raises:
-        DataError: The ending is another, or the folder does not exist.
+        DataError: The ending is another, the folder does not exist, or another process is writing
+            the same file.
     """
-    target = Path(path)
+    target = _checked(Path(path))
+    queries = recommender.queries.select(recommender.query_id)
+    settings = Settings(
+        answers=recommender.fingerprint,
+        versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+        k=k,
+        exclude_seen=exclude_seen,
+        where=where,
+        block=block or min(_PART_QUERIES, -(-_PART_ANSWERS // max(k, 1))),
+    )
+    starts = range(0, max(queries.height, 1), settings.block)
+    with Parts(beside(target, "parts"), settings, say=say or _quiet) as parts:
+        for number, start in enumerate(starts):
+            part = queries.slice(start, settings.block)
+            if not parts.there(number):
+                parts.write(number, _answered(recommender, part, settings))
+            if progress is not None:
+                progress(start + part.height)
+        whole = parts.scratch(f"whole{target.suffix}")
+        _join(_frames(recommender, parts, queries, starts), whole)
+        with whole.open("rb") as written:
+            os.fsync(written.fileno())
+        whole.replace(target)
+        parts.remove()
+    return queries.height
+
+
+def _quiet(sentence: str) -> None:
+    """Say nothing."""
+
+
+def _checked(target: Path) -> Path:
     if target.suffix not in SUFFIXES:
         raise DataError(
             f"The ending of {str(target)!r} names no format",
@@ -61,57 +104,68 @@ def recommend_all(
         raise DataError(
             f"The folder of {str(target)!r} does not exist", fix="Make it, or name another."
         )
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        done = 0
-        for number, (frame, queries) in enumerate(
-            _blocks(recommender, k=k, exclude_seen=exclude_seen, where=where, block=block)
-        ):
-            frame.write_parquet(Path(folder) / f"{number:08}.parquet")
-            done += queries
-            if progress is not None:
-                progress(done)
-        whole = Path(folder) / f"whole{target.suffix}"
-        _join(Path(folder), whole)
-        with whole.open("rb") as written:
-            os.fsync(written.fileno())
-        shutil.move(whole, target)
-    return done
+    return target
 
 
-def _blocks(
-    recommender: Recommender, *, k: int, exclude_seen: bool, where: str | None, block: int
-) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Yield the answers of one block of queries after another, and how many queries they are."""
-    queries = recommender.queries.select(recommender.query_id)
-    for start in range(0, max(queries.height, 1), block):
-        part = queries.slice(start, block)
-        answer = recommender.answer(part, k, exclude_seen=exclude_seen, where=where)
-        yield _frame(recommender, part, answer.hits, answer.fallback), part.height
+def _answered(
+    recommender: Recommender, queries: pl.DataFrame, settings: Settings
+) -> dict[str, np.ndarray]:
+    found = recommender.answer_rows(
+        queries, settings.k, exclude_seen=settings.exclude_seen, where=settings.where
+    )
+    return {
+        "rows": found.hits.rows.astype(np.int32),
+        "scores": found.hits.scores,
+        "counts": found.hits.counts,
+        "fallback": found.fallback,
+    }
+
+
+def _frames(
+    recommender: Recommender, parts: Parts, queries: pl.DataFrame, starts: range
+) -> Iterator[pl.DataFrame]:
+    """Yield the answers of one part after another."""
+    for number, start in enumerate(starts):
+        part = parts.read(number)
+        names = queries[recommender.query_id].slice(start, starts.step)
+        yield _frame(recommender, names, part)
 
 
 def _frame(
-    recommender: Recommender, queries: pl.DataFrame, hits: Hits, fallback: np.ndarray
+    recommender: Recommender, queries: pl.Series, part: dict[str, np.ndarray]
 ) -> pl.DataFrame:
-    places: int = hits.scores.shape[1]
-    there: Bool[np.ndarray, "n k"] = np.less(np.arange(places), hits.counts[:, None])
+    places: int = part["rows"].shape[1]
+    there: Bool[np.ndarray, "n k"] = np.less(np.arange(places), part["counts"][:, None])
     query, place = np.nonzero(there)
     return pl.DataFrame(
         [
-            queries[recommender.query_id].gather(query),
+            queries.gather(query),
             pl.Series("rank", place + 1, dtype=pl.Int32),
-            pl.Series(recommender.candidate_id, hits.ids[there].tolist(), dtype=pl.String),
-            pl.Series("score", hits.scores[there], dtype=pl.Float32),
-            pl.Series("fallback", fallback[query], dtype=pl.Boolean),
+            recommender.candidate_ids.gather(part["rows"][there]).alias(recommender.candidate_id),
+            pl.Series("score", part["scores"][there], dtype=pl.Float32),
+            pl.Series("fallback", part["fallback"][query], dtype=pl.Boolean),
         ]
     )
 
 
-def _join(folder: Path, whole: Path) -> None:
-    """Stream the blocks, in order, into one file."""
-    parts = pl.scan_parquet(sorted(folder.glob("*.parquet")))
+def _join(frames: Iterator[pl.DataFrame], whole: Path) -> None:
+    """Stream frames, in order, into one file."""
+    first = next(frames)
+
+    def source(
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        # Nothing is chosen from what is written whole, so none of these is ever given.
+        yield first
+        yield from frames
+
+    answers = register_io_source(source, schema=first.schema)
     if whole.suffix == ".parquet":
-        parts.sink_parquet(whole)
+        answers.sink_parquet(whole, row_group_size=_ROW_GROUP)
     elif whole.suffix == ".csv":
-        parts.sink_csv(whole)
+        answers.sink_csv(whole)
     else:
-        parts.sink_ndjson(whole)
+        answers.sink_ndjson(whole)

@@ -8,7 +8,7 @@ from jaxtyping import Int64
 from turret.errors import QueryError
 from turret.index.candidates import Candidates
 
-__all__ = ["named", "with_moved"]
+__all__ = ["joined", "named", "with_moved"]
 
 
 def named(
@@ -36,6 +36,23 @@ def named(
             fix="Give an empty list for a query that excludes nothing.",
         )
     return rows
+
+
+def joined(
+    rows: list[Int64[np.ndarray, " ..."]], more: list[Int64[np.ndarray, " ..."]] | None
+) -> list[Int64[np.ndarray, " ..."]]:
+    """Puts rows behind the rows of the same query.
+
+    Args:
+        rows: the rows of each query.
+        more: further ones, or None.
+
+    Returns:
+        The rows of each query.
+    """
+    if more is None:
+        return rows
+    return [np.concatenate(pair) for pair in zip(rows, more, strict=True)]
 
 
 def with_moved(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from turret.index.base import Index
 from turret.index.filters import Filter
@@ -44,27 +44,34 @@ class Popularity:
         alive = self._index.alive
         return order if alive is None else order[alive.keeps(order)]
 
-    def fill(
+    def beside(
         self,
-        hits: RowHits,
-        queries: Int64[np.ndarray, " q"],
+        found: RowHits,
+        fallback: Bool[np.ndarray, " n"],
         *,
         exclude_rows: list[Int64[np.ndarray, " ..."]] | None,
         among: Filter | None,
-    ) -> None:
-        """Writes the most popular candidates as answers.
+    ) -> RowHits:
+        """Puts the most popular candidates beside answers that a search has found.
 
         Args:
-            hits: room for the answers; the scores are the numbers of interactions.
-            queries: the places in `hits` that are written.
-            exclude_rows: for each place in `hits` the rows that may not be answers.
+            found: the answers of the other queries, in their order.
+            fallback: which of `n` queries get the popular candidates, with the numbers of
+                interactions as scores.
+            exclude_rows: for each query the rows that may not be answers.
             among: the rows that may be answers; None: all.
+
+        Returns:
+            The answers of all queries.
         """
-        k: int = hits.rows.shape[1]
+        k: int = found.rows.shape[1]
+        hits = RowHits.empty(queries=fallback.shape[0], k=k, size=len(self._index))
+        for whole, part in zip(hits, found, strict=True):
+            whole[~fallback] = part
         popular = self.order
         if among is not None:
             popular = popular[among.keeps(popular)]
-        places: list[int] = queries.tolist()
+        places: list[int] = np.flatnonzero(fallback).tolist()
         for query in places:
             best = popular
             if exclude_rows is not None and len(exclude_rows[query]) > 0:
@@ -74,3 +81,4 @@ class Popularity:
             hits.rows[query, : len(best)] = best
             hits.scores[query, : len(best)] = self.counts[best]
             hits.counts[query] = len(best)
+        return hits

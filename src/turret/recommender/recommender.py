@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,30 +16,20 @@ from turret.bundle.trust import require_trusted
 from turret.data.dataset import Dataset
 from turret.index import registry
 from turret.index.base import Index
-from turret.index.filters import Filter, filter_of
-from turret.index.hits import Hits, RowHits
+from turret.index.filters import filter_of
+from turret.index.hits import Hits
 from turret.index.live import LiveIndex
 from turret.index.live_view import LiveView
 from turret.recommender import catalogue, exclusions
+from turret.recommender.answer import Answer, RowAnswer
 from turret.recommender.changes import opened
+from turret.recommender.fingerprint import fingerprint
 from turret.recommender.memory import Memory
 from turret.recommender.popularity import Popularity
 from turret.recommender.resolving import Columns, Resolved, Resolver
 from turret.recommender.similarity import Similarity
 
-__all__ = ["Answer", "Recommender"]
-
-
-class Answer(NamedTuple):
-    """Answers, and what they rest on.
-
-    Attributes:
-        hits: the candidates.
-        fallback: `[n]`, whether a query got the popular candidates, as nothing of it is known.
-    """
-
-    hits: Hits
-    fallback: Bool[np.ndarray, " n"]
+__all__ = ["Recommender"]
 
 
 class Recommender:
@@ -200,6 +189,16 @@ class Recommender:
         alive = self._index.alive
         return columns if alive is None else columns[alive.rows]
 
+    @property
+    def candidate_ids(self) -> pl.Series:
+        """The ids of the candidates by row, also of those that left."""
+        return self._candidates.ids
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells by 64 hexadecimal digits what the answers depend on."""
+        return fingerprint(self._bundle, self._index, self._memory)
+
     def recommend(
         self,
         queries: Columns | pl.DataFrame,
@@ -264,14 +263,41 @@ class Recommender:
         Returns:
             The answers, marked.
         """
+        found = self.answer_rows(
+            queries,
+            k,
+            exclude_seen=exclude_seen,
+            exclude=exclude,
+            allow=allow,
+            deny=deny,
+            where=where,
+        )
+        return Answer(self._candidates.name(found.hits), found.fallback)
+
+    def answer_rows(
+        self,
+        queries: Columns | pl.DataFrame,
+        k: int = 10,
+        *,
+        exclude_seen: bool = False,
+        exclude: Sequence[Collection[str]] | None = None,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+        where: str | None = None,
+    ) -> RowAnswer:
+        """Finds what `answer` finds, by row; arguments and errors are those of `recommend`."""
         resolved = self._resolver.resolve(queries)
-        rows = self._excluded(resolved, exclude_seen=exclude_seen, exclude=exclude)
+        rows = exclusions.named(self._candidates, exclude, queries=len(resolved))
+        if exclude_seen:
+            rows = exclusions.joined(self._seen(resolved), rows)
         among = filter_of(self._candidates, allow=allow, deny=deny, where=where)
-        if not resolved.fallback.any():
-            hits = self._index.search_rows(resolved.vectors, k, exclude_rows=rows, among=among)
-        else:
-            hits = self._with_fallbacks(resolved, k, rows, among=among)
-        return Answer(self._candidates.name(hits), resolved.fallback)
+        known = np.flatnonzero(~resolved.fallback)
+        theirs = None if rows is None else [rows[query] for query in known.tolist()]
+        # Searched even when nobody is left, so that a wrong `k` is refused.
+        hits = self._index.search_rows(resolved.vectors, k, exclude_rows=theirs, among=among)
+        if resolved.fallback.any():
+            hits = self._popularity.beside(hits, resolved.fallback, exclude_rows=rows, among=among)
+        return RowAnswer(hits, resolved.fallback)
 
     def query_vectors(self, queries: Columns | pl.DataFrame) -> Float32[np.ndarray, "n d"]:
         """The vectors that queries are searched with.
@@ -360,39 +386,11 @@ class Recommender:
     def _popularity(self) -> Popularity:
         return Popularity(self._bundle.candidate_count, self._index, self._moved)
 
-    def _excluded(
-        self, resolved: Resolved, *, exclude_seen: bool, exclude: Sequence[Collection[str]] | None
-    ) -> list[Int64[np.ndarray, " ..."]] | None:
-        """The rows that each query excludes."""
-        named = exclusions.named(self._candidates, exclude, queries=len(resolved))
-        if not exclude_seen:
-            return named
+    def _seen(self, resolved: Resolved) -> list[Int64[np.ndarray, " ..."]]:
+        """The rows that each query has seen."""
         seen = [self._resolver.seen(row) for row in resolved.rows.tolist()]
         seen = exclusions.with_moved(seen, self._moved)
-        if self._memory:
-            since = [self._candidates.rows(self._memory.seen(name)) for name in resolved.names]
-            seen = [np.concatenate(pair) for pair in zip(seen, since, strict=True)]
-        if named is None:
+        if not self._memory:
             return seen
-        return [np.concatenate(pair) for pair in zip(seen, named, strict=True)]
-
-    def _with_fallbacks(
-        self,
-        resolved: Resolved,
-        k: int,
-        rows: list[Int64[np.ndarray, " ..."]] | None,
-        *,
-        among: Filter | None,
-    ) -> RowHits:
-        """Searches for the queries of which something is known, and the popular for the others."""
-        known = np.flatnonzero(~resolved.fallback)
-        theirs = None if rows is None else [rows[query] for query in known.tolist()]
-        # Searched even when nobody is left, so that a wrong `k` is refused.
-        found = self._index.search_rows(resolved.vectors, k, exclude_rows=theirs, among=among)
-        hits = RowHits.empty(queries=len(resolved), k=k, size=len(self._candidates))
-        for whole, part in zip(hits, found, strict=True):
-            whole[known] = part
-        self._popularity.fill(
-            hits, np.flatnonzero(resolved.fallback), exclude_rows=rows, among=among
-        )
-        return hits
+        since = [self._candidates.rows(self._memory.seen(name)) for name in resolved.names]
+        return exclusions.joined(seen, since)
