@@ -72,7 +72,7 @@ class Faiss:
         else:
             self.index = faiss.index_factory(d, factory, faiss.METRIC_INNER_PRODUCT)
             if hasattr(self.index, "hnsw"):
-                self.index.hnsw.efConstruction = 200
+                self.index.hnsw.efConstruction = 100
             self.index.train(vectors)
             self.index.add(vectors)
             faiss.write_index(self.index, str(path))
@@ -119,7 +119,7 @@ class Usearch:
     def __init__(self, path, links):
         from usearch.index import Index
 
-        self.index = Index(ndim=d, metric="ip", dtype="f32", connectivity=links, expansion_add=200)
+        self.index = Index(ndim=d, metric="ip", dtype="f32", connectivity=links)
         if path.exists():
             self.index.load(str(path))
         else:
@@ -139,7 +139,7 @@ KINDS = {
     "faiss_hnsw": ("faiss", Graph, "HNSW32"),
     "faiss_ivf": ("faiss", Lists, f"IVF{partitions},Flat"),
     "faiss_ivfpq": ("faiss", Codes, f"IVF{partitions},PQ{d // 2}x4fs,RFlat"),
-    "usearch": ("usearch", Usearch, 32),
+    "usearch": ("usearch", Usearch, 16),
 }
 built = {}
 

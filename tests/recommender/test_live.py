@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from bundles import bundle_of, dataset, model
 
 from turret.bundle.bundle import Bundle
 from turret.errors import CandidateIndexError, QueryError
+from turret.index.filters import Filter
 from turret.recommender.live import LiveRecommender
 from turret.recommender.recommender import Recommender
+from turret.recommender.similarity import Similarity
 
 ASKED = {"user": ["3", "17", "no such user"]}
 
@@ -204,3 +207,86 @@ def test_a_compaction_that_fails_leaves_everything_as_it_was(
     with LiveRecommender(path) as live:
         live.compact()
     assert {"new 1", "new 2"} <= set(Bundle.open(path).candidates["film"])
+
+
+def test_a_failure_after_the_new_bundle_stands_loses_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Bundle.save
+
+    def saved_and_then_failing(bundle: Bundle, path: Path) -> None:
+        save(bundle, path)
+        raise OSError("cannot flush")
+
+    with LiveRecommender(path) as live:
+        live.put(films("new 1"))
+        with monkeypatch.context() as patched:
+            patched.setattr(Bundle, "save", saved_and_then_failing)
+            with pytest.raises(OSError, match="cannot flush"):
+                live.compact()
+        live.put(films("new 2"))
+        live.remove(["f7"])
+        now = set(live.now.candidates["film"])
+    assert {"new 1", "new 2"} <= now and "f7" not in now
+    assert set(Recommender.load(path).candidates["film"]) == now
+    with LiveRecommender(path) as live:
+        live.compact()
+    assert set(Bundle.open(path).candidates["film"]) == now
+
+
+def test_a_compaction_that_fails_in_the_background_waits_for_as_many_changes_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    told: list[str] = []
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+
+    def failing(bundle: Bundle, path: Path) -> None:
+        tried.append(number)
+        raise OSError("full")
+
+    logger, handler = logging.getLogger("turret"), Told()
+    logger.addHandler(handler)
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(Bundle, "save", failing)
+    live = LiveRecommender(path, compact_after=3)
+    for number in range(1, 14):
+        live.put(films(f"new {number}"))
+        for thread in threading.enumerate():
+            if thread.name == "turret-compaction":
+                thread.join()
+    monkeypatch.undo()
+    number = 14
+    live.compact()
+    live.close()
+    logger.removeHandler(handler)
+    assert tried == [3, 6, 12]
+    assert [text.rpartition("after ")[2] for text in told] == [
+        f"{wait} changes" for wait in (6, 12, 24)
+    ]
+    assert str(path) in told[0]
+    assert {f"new {n}" for n in range(1, 14)} <= set(Bundle.open(path).candidates["film"])
+
+
+@pytest.mark.parametrize("size", [0, 1, 40, 99])
+def test_similarity_in_two_parts_is_that_of_the_whole(size: int) -> None:
+    vectors = np.random.default_rng(0).integers(-3, 4, (100, 3)).astype(np.float32)
+    vectors[[2, 50, 98]] = 0
+    rows = np.array([0, 2, 45, 98, 99])
+    mask = np.random.default_rng(1).random(100) < 0.4
+    whole = Similarity(vectors)
+    parts = Similarity(vectors[size:], behind=Similarity(vectors[:size]))
+    for among in (None, Filter(mask)):
+        for k in (3, 120):
+            expected = whole.search(rows, k=k, among=among)
+            found = parts.search(rows, k=k, among=among)
+            assert found.counts.tolist() == expected.counts.tolist()
+            # Products of other shapes round differently, so that equal scores may change places.
+            np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5, atol=1e-6)
+            for one, other, count in zip(found.rows, expected.rows, found.counts, strict=True):
+                assert len(set(one[:count])) == count
+                assert k < 100 or set(one[:count]) == set(other[:count])
+                assert one[count:].tolist() == other[count:].tolist()

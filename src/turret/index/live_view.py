@@ -16,6 +16,7 @@ from turret.index.candidates import Candidates
 from turret.index.exact import search_exactly
 from turret.index.filters import Filter
 from turret.index.hits import Hits, RowHits
+from turret.index.joining import divided, merged
 
 __all__ = ["Added", "LiveView"]
 
@@ -304,6 +305,11 @@ class LiveView(Index):
         known = before >= 0
         return dict(zip(before[known].tolist(), (n + new[known]).tolist(), strict=True))
 
+    @property
+    def added_vectors(self) -> Float32[np.ndarray, "m d"]:
+        """The vectors of all candidates that were ever added, behind those of the base."""
+        return self._vectors
+
     @cached_property
     def alive_count(self) -> int:
         """The number of candidates that are there."""
@@ -343,12 +349,12 @@ class LiveView(Index):
                 mask = among.mask[:n]
                 old = Filter(mask if old is None else mask & old.mask)
             new = Filter(kept)
-        outs = [None, None] if exclude_rows is None else _divided(exclude_rows, n)
+        outs = [None, None] if exclude_rows is None else divided(exclude_rows, n)
         first = self.base.search_rows(checked, k, exclude_rows=outs[0], among=old)
         if m == 0:
             return first
         second = search_exactly(self._vectors, checked, k=k, exclude_rows=outs[1], among=new)
-        return _merged(first, second, n=n, m=m)
+        return merged(first, second, n=n, m=m)
 
 
 class _Alive(Filter):
@@ -373,25 +379,3 @@ class _Alive(Filter):
 
     def keeps(self, rows: Int64[np.ndarray, " ..."]) -> Bool[np.ndarray, " ..."]:
         return self._left[rows] > self._change
-
-
-def _divided(
-    exclude_rows: Sequence[Integer[np.ndarray, " ..."]], n: int
-) -> list[list[Integer[np.ndarray, " ..."]]]:
-    return [[r[r < n] for r in exclude_rows], [r[r >= n] - n for r in exclude_rows]]
-
-
-def _merged(first: RowHits, second: RowHits, *, n: int, m: int) -> RowHits:
-    """The best of both, ties by smallest row."""
-    k: int = first.rows.shape[1]
-    # Behind the count a row is the number of rows, which is no row.
-    old = np.where(first.rows < n, first.rows, n + m)
-    new = second.rows + n
-    rows = np.concatenate([old, new], axis=1)
-    scores = np.concatenate([first.scores, second.scores], axis=1)
-    order = np.lexsort((rows, -scores, rows == n + m), axis=-1)[:, :k]
-    return RowHits(
-        rows=np.take_along_axis(rows, order, axis=1),
-        scores=np.take_along_axis(scores, order, axis=1),
-        counts=np.minimum(first.counts + second.counts, k),
-    )

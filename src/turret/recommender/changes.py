@@ -17,7 +17,7 @@ from turret.index.live_view import LiveView
 from turret.recommender.memory import Memory
 from turret.storage.files import read_object
 
-__all__ = ["compacted", "identity_of", "log_of", "opened"]
+__all__ = ["compacted", "identity_of", "log_of", "opened", "stands"]
 
 _ATTEMPTS = 5
 
@@ -73,6 +73,22 @@ def opened(
         if changes or read_object(place / "provenance.json") == bundle.provenance:
             return bundle, changes
     raise BundleError(f"{place} is replaced again and again while it is read")
+
+
+def stands(path: str | os.PathLike[str], bundle: Bundle) -> bool:
+    """Says whether a bundle stands at a place, or another one.
+
+    Args:
+        path: the directory.
+        bundle: the bundle.
+
+    Returns:
+        Whether it is that one; False also where nothing can be read.
+    """
+    try:
+        return read_object(Path(path) / "provenance.json") == bundle.provenance
+    except BundleError:
+        return False
 
 
 def compacted(bundle: Bundle, view: LiveView, memory: Memory, *, number: int) -> Bundle:

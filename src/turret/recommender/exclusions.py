@@ -6,9 +6,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from turret.errors import QueryError
+from turret.index.base import Index
 from turret.index.candidates import Candidates
+from turret.index.live_view import LiveView
 
-__all__ = ["joined", "named", "with_moved"]
+__all__ = ["joined", "moved_in", "named", "with_moved"]
 
 
 def named(
@@ -53,6 +55,18 @@ def joined(
     if more is None:
         return rows
     return [np.concatenate(pair) for pair in zip(rows, more, strict=True)]
+
+
+def moved_in(index: Index) -> Mapping[int, int]:
+    """Says where the candidates of an index stand that were replaced since it began.
+
+    Args:
+        index: of any kind; only one that changes has any.
+
+    Returns:
+        New row by old one.
+    """
+    return index.moved if isinstance(index, LiveView) else {}
 
 
 def with_moved(

@@ -5,6 +5,7 @@ Each change is in a log beside the bundle before it is acknowledged, so it survi
 writes them into the bundle.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Collection, Iterable
@@ -22,11 +23,13 @@ from turret.errors import CandidateIndexError, DataError
 from turret.index.changes import Change, ChangeLog, forgetting, sight
 from turret.index.ids import require_several
 from turret.index.live import LiveIndex
-from turret.recommender.changes import compacted, identity_of, log_of
+from turret.recommender.changes import compacted, identity_of, log_of, stands
 from turret.recommender.memory import Memory
 from turret.recommender.recommender import Recommender
 
 __all__ = ["LiveRecommender"]
+
+_logger = logging.getLogger("turret")
 
 
 class LiveRecommender:
@@ -36,7 +39,9 @@ class LiveRecommender:
 
     Args:
         path: the directory of the bundle.
-        compact_after: begins a compaction in the background after so many changes; None: never.
+        compact_after: begins a compaction in the background after so many changes; None: never. One
+            that fails is said to the logger `turret`, and tried again after as many changes as
+            there are by then.
         allow_custom: see `Recommender.load`.
 
     Raises:
@@ -53,9 +58,10 @@ class LiveRecommender:
     ) -> None:
         """Open the bundle and its log, and make the logged changes."""
         self._path = Path(path).resolve()
-        self._compact_after = compact_after
+        self._compact_after = self._due = compact_after
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
         self._bundle = Bundle.open(self._path, allow_custom=allow_custom)
         require_trusted(self._bundle.config, allow_custom)
         self._log = self._open_log(self._bundle)
@@ -158,7 +164,12 @@ class LiveRecommender:
         self._note([forgetting(query_id)])
 
     def compact(self) -> None:
-        """Writes the changes into the bundle, while answers and changes go on."""
+        """Writes the changes into the bundle, while answers and changes go on.
+
+        Raises:
+            OSError: if the bundle cannot be written; the changes are in the log as before. Or if
+                something failed after the new bundle stood in its place; that one is then in use.
+        """
         view = self._live.collect()
         try:
             count = self._bundle.provenance.get("compactions", 0)
@@ -170,9 +181,13 @@ class LiveRecommender:
                 )
                 self._seen_view = self._live.view()
                 self._now = self._plain.seeing(self._seen_view)
+                self._due = self._compact_after
+                failure, self._failure = self._failure, None
         except BaseException:
             self._live.forget()
             raise
+        if failure is not None:
+            raise failure
 
     def close(self) -> None:
         """Waits for a compaction in the background and closes the log."""
@@ -221,16 +236,32 @@ class LiveRecommender:
         if view is not self._seen_view:
             self._now, self._seen_view = self._plain.seeing(view), view
         number = view.change + self._memory.number
-        due = self._compact_after is not None and number >= self._compact_after
+        due = self._due is not None and number >= self._due
         if due and (self._thread is None or not self._thread.is_alive()):
-            self._thread = threading.Thread(target=self.compact, name="turret-compaction")
+            self._thread = threading.Thread(target=self._compact_apart, name="turret-compaction")
             self._thread.start()
+
+    def _compact_apart(self) -> None:
+        """A compaction in the background: what fails now may succeed later, but not at once."""
+        try:
+            self.compact()
+        except Exception:
+            with self._lock:
+                number = self._live.view().change + self._memory.number
+                if self._due is not None:
+                    self._due = max(2 * number, self._due)
+            _logger.exception(
+                "The changes of %s could not be compacted; the next try is after %s changes",
+                self._path,
+                self._due,
+            )
 
     def _switch(self, bundle: Bundle, since: list[Change]) -> None:
         """Puts the new bundle and its log in the place of the old ones.
 
         A crash before the bundle is renamed into place leaves the old one and its whole log; after
-        that, the new one and a log that holds the changes since.
+        that, the new one and a log that holds the changes since. So do failures: once the new
+        bundle stands there, later changes belong into its log.
         """
         old = self._log
         fresh = log_of(self._path, bundle)
@@ -240,11 +271,14 @@ class LiveRecommender:
         try:
             log.append(*self._memory.changes(), *since)
             bundle.save(self._path)
-        except BaseException:
-            log.close()
-            raise
+        except BaseException as error:
+            if not stands(self._path, bundle):
+                log.close()
+                raise
+            self._failure = error
         self._memory.merged()
         self._bundle, self._log = bundle, log
         self._plain = Recommender(bundle, memory=self._memory)
         old.close()
-        old.path.unlink()
+        if self._failure is None:
+            old.path.unlink()

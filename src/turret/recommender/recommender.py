@@ -72,7 +72,7 @@ class Recommender:
         self._index: Index = bundle.index
         self._candidates = bundle.index.candidates.with_columns(bundle.candidates)
         self._resolver = Resolver(bundle, self._memory)
-        self._moved: dict[int, int] = {}
+        self._alike = Similarity(bundle.index.vectors)
 
     @classmethod
     def build(cls, trained: Trained, train: Dataset, *, index: str = "exact") -> "Recommender":
@@ -138,7 +138,6 @@ class Recommender:
         for name in ("_similarity", "_popularity"):
             same.__dict__.pop(name, None)
         same._index, same._candidates = view, view.candidates
-        same._moved = view.moved
         return same
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -372,7 +371,7 @@ class Recommender:
 
     @cached_property
     def _similarity(self) -> Similarity:
-        return Similarity(self._candidates.vectors)
+        return self._alike.grown(self._index)
 
     def _rows_of(self, candidate_ids: Sequence[str | int]) -> Int64[np.ndarray, " n"]:
         return catalogue.rows_of(
@@ -384,12 +383,14 @@ class Recommender:
 
     @cached_property
     def _popularity(self) -> Popularity:
-        return Popularity(self._bundle.candidate_count, self._index, self._moved)
+        return Popularity(
+            self._bundle.candidate_count, self._index, exclusions.moved_in(self._index)
+        )
 
     def _seen(self, resolved: Resolved) -> list[Int64[np.ndarray, " ..."]]:
         """The rows that each query has seen."""
         seen = [self._resolver.seen(row) for row in resolved.rows.tolist()]
-        seen = exclusions.with_moved(seen, self._moved)
+        seen = exclusions.with_moved(seen, exclusions.moved_in(self._index))
         if not self._memory:
             return seen
         since = [self._candidates.rows(self._memory.seen(name)) for name in resolved.names]

@@ -5,10 +5,12 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from turret.index.base import check_search
+from turret.index.base import Index, check_search
 from turret.index.exact import search_exactly
 from turret.index.filters import Filter
 from turret.index.hits import RowHits
+from turret.index.joining import divided, merged
+from turret.index.live_view import LiveView
 
 __all__ = ["Similarity"]
 
@@ -20,6 +22,7 @@ class Similarity:
 
     Args:
         vectors: the vectors of the candidates, `[c, d]`.
+        behind: other candidates, in front of these; what is known of them is used again.
 
     Example:
         >>> similarity = Similarity(np.array([[1, 0], [2, 0], [1, 1]], dtype=np.float32))
@@ -27,9 +30,32 @@ class Similarity:
         [[1]]
     """
 
-    def __init__(self, vectors: Float32[np.ndarray, "c d"]) -> None:
+    def __init__(
+        self, vectors: Float32[np.ndarray, "c d"], *, behind: "Similarity | None" = None
+    ) -> None:
         """Keep the vectors."""
-        self._vectors = vectors
+        self._vectors, self._first = vectors, behind
+
+    def grown(self, index: Index) -> "Similarity":
+        """The same with the candidates that were added since.
+
+        Args:
+            index: began with these candidates.
+
+        Returns:
+            The similarity of its rows.
+        """
+        if not isinstance(index, LiveView):
+            return self
+        return Similarity(index.added_vectors, behind=self)
+
+    def __len__(self) -> int:
+        """Return the number of candidates."""
+        return self._before + self._vectors.shape[0]
+
+    @property
+    def _before(self) -> int:
+        return 0 if self._first is None else len(self._first)
 
     @cached_property
     def _directions(self) -> tuple[Float32[np.ndarray, "c d"], Int64[np.ndarray, " zeros"]]:
@@ -38,6 +64,23 @@ class Similarity:
         zero = lengths == 0
         directions = self._vectors / np.where(zero, 1.0, lengths)[:, None]
         return directions.astype(np.float32), np.flatnonzero(zero)
+
+    @property
+    def _pointless(self) -> Int64[np.ndarray, " zeros"]:
+        """The rows without a direction, of all candidates."""
+        own = self._directions[1] + self._before
+        return own if self._first is None else np.concatenate([self._first._pointless, own])
+
+    def _at(self, rows: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n d"]:
+        """The directions of some rows."""
+        directions, n = self._directions[0], self._before
+        if self._first is None:
+            return directions[rows]
+        found = np.empty((rows.shape[0], directions.shape[1]), dtype=np.float32)
+        own = rows >= n
+        found[own] = directions[rows[own] - n]
+        found[~own] = self._first._at(rows[~own])
+        return found
 
     def search(self, rows: Int64[np.ndarray, " n"], *, k: int, among: Filter | None) -> RowHits:
         """Finds the candidates most like some of them.
@@ -53,14 +96,30 @@ class Similarity:
         Raises:
             QueryError: if `k` is not a positive whole number.
         """
-        directions, pointless = self._directions
-        dim = directions.shape[1]
-        vectors = check_search(directions[rows], dim=dim, k=k, exclude=None)
-        size: int = directions.shape[0]
-        everything = np.arange(size)
+        dim, pointless = self._vectors.shape[1], self._pointless
+        vectors = check_search(self._at(rows), dim=dim, k=k, exclude=None)
+        everything = np.arange(len(self))
         excluded = [
             everything if row in pointless else np.append(pointless, row) for row in rows.tolist()
         ]
-        hits = search_exactly(directions, vectors, k=k, exclude_rows=excluded, among=among)
+        hits = self._best(vectors, k=k, excluded=excluded, among=among)
         # Rounding may carry a cosine a little beyond 1.
         return hits._replace(scores=np.clip(hits.scores, -1, 1))
+
+    def _best(
+        self,
+        vectors: Float32[np.ndarray, "n d"],
+        *,
+        k: int,
+        excluded: list[Int64[np.ndarray, " ..."]],
+        among: Filter | None,
+    ) -> RowHits:
+        directions, n = self._directions[0], self._before
+        if self._first is None:
+            return search_exactly(directions, vectors, k=k, exclude_rows=excluded, among=among)
+        old, new = divided(excluded, n)
+        front = None if among is None else Filter(among.mask[:n])
+        back = None if among is None else Filter(among.mask[n:])
+        first = self._first._best(vectors, k=k, excluded=old, among=front)
+        second = search_exactly(directions, vectors, k=k, exclude_rows=new, among=back)
+        return merged(first, second, n=n, m=directions.shape[0])

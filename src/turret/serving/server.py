@@ -32,7 +32,8 @@ def serve(path: Path, settings: Settings) -> None:
         ServingError: if the address cannot be listened on.
     """
     log = Log()
-    log.take(logging.getLogger("uvicorn.error"))
+    for library in ("uvicorn.error", "turret"):
+        log.take(logging.getLogger(library))
     _open_files()
     end_with_supervisor()
     service = Service(path, settings, log)
