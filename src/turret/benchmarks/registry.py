@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from turret.benchmarks import encoding, index, training
+from turret.benchmarks import encoding, index, recommending, training
 from turret.errors import RecipeError, nearest
 from turret.strict import convert
 
@@ -15,6 +15,7 @@ __all__ = ["names", "run", "settings_of"]
 _BENCHMARKS: dict[str, tuple[type[msgspec.Struct], Callable[..., dict[str, dict[str, Any]]]]] = {
     "encoding": (encoding.EncodingSettings, encoding.run),
     "index": (index.IndexSettings, index.run),
+    "recommend": (recommending.RecommendingSettings, recommending.run),
     "training": (training.TrainingSettings, training.run),
 }
 

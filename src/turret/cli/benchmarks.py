@@ -22,11 +22,11 @@ def add_commands(app: typer.Typer) -> None:
 
 def bench(
     name: Annotated[
-        Literal["encoding", "index", "training"],
+        Literal["encoding", "index", "recommend", "training"],
         typer.Argument(
             metavar="NAME",
-            help="encoding: columns to arrays. index: recall, latency, filters. training: the loss,"
-            " the step, tables, memory.",
+            help="encoding: columns to arrays. index: recall, latency, filters. recommend: answers"
+            " for every query. training: the loss, the step, tables, memory.",
         ),
     ],
     settings: Annotated[
