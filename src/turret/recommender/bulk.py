@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from jaxtyping import Bool
-from polars.io.plugins import register_io_source
 
 from turret.errors import DataError
 from turret.recommender.parts import Parts, Settings
 from turret.recommender.recommender import Recommender
 from turret.storage.files import beside
+from turret.storage.streaming import stream
 
 __all__ = ["SUFFIXES", "recommend_all"]
 
@@ -22,7 +22,6 @@ SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".csv")
 
 _PART_ANSWERS = 1 << 20
 _PART_QUERIES = 8192
-_ROW_GROUP = 1 << 20
 _PACKAGES = ("turret", "numpy", "polars")
 
 
@@ -81,7 +80,7 @@ def recommend_all(
             if progress is not None:
                 progress(start + part.height)
         whole = parts.scratch(f"whole{target.suffix}")
-        _join(_frames(recommender, parts, queries, starts), whole)
+        stream(_frames(recommender, parts, queries, starts), whole)
         with whole.open("rb") as written:
             os.fsync(written.fileno())
         whole.replace(target)
@@ -146,26 +145,3 @@ def _frame(
             pl.Series("fallback", part["fallback"][query], dtype=pl.Boolean),
         ]
     )
-
-
-def _join(frames: Iterator[pl.DataFrame], whole: Path) -> None:
-    """Stream frames, in order, into one file."""
-    first = next(frames)
-
-    def source(
-        with_columns: list[str] | None,
-        predicate: pl.Expr | None,
-        n_rows: int | None,
-        batch_size: int | None,
-    ) -> Iterator[pl.DataFrame]:
-        # Nothing is chosen from what is written whole, so none of these is ever given.
-        yield first
-        yield from frames
-
-    answers = register_io_source(source, schema=first.schema)
-    if whole.suffix == ".parquet":
-        answers.sink_parquet(whole, row_group_size=_ROW_GROUP)
-    elif whole.suffix == ".csv":
-        answers.sink_csv(whole)
-    else:
-        answers.sink_ndjson(whole)
