@@ -24,6 +24,7 @@ FILES = [
     "encoders/candidate-0.parquet",
     "encoders/query-0.parquet",
     "encoders/query-1.parquet",
+    "ids.safetensors",
     "index/index.json",
     "manifest.json",
     "model.json",

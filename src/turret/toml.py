@@ -30,7 +30,7 @@ def loads(text: str | bytes, *, where: str = "recipe") -> Recipe:
     """
     try:
         plain = tomllib.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{where} is not TOML: {error}", fix="Mend that place.") from error
     return convert(plain, Recipe, where=where)
 

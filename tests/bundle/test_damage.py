@@ -65,8 +65,8 @@ def test_a_newer_format_is_refused_in_a_sentence(copied: Path) -> None:
     with pytest.raises(BundleError) as caught:
         Bundle.open(copied)
     assert str(caught.value) == (
-        f"The bundle at {copied} has a format version that this Turret cannot read: got 2, "
-        "expected 1. Upgrade Turret, or train again with this version."
+        f"The bundle at {copied} has a format version that this Turret cannot read, says "
+        "its manifest.json: got 2, expected 1. Upgrade Turret, or train again with this version."
     )
 
 

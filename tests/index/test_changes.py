@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from turret.errors import CandidateIndexError
 from turret.index.changes import Change, ChangeLog, columns_of, put, removal, vectors_of
+from turret.index.records import HEAD
 
 ONE = put(("a", "b"), np.array([[1, 2], [3, 4]], dtype=np.float32))
 TWO = removal(("a",))
@@ -74,6 +76,61 @@ def test_damage_before_the_end_is_told(path: Path) -> None:
     path.write_bytes(whole)
     with pytest.raises(CandidateIndexError, match="damaged at byte 19"):
         ChangeLog(path, belongs_to="x")
+
+
+def test_a_flipped_bit_is_told_wherever_it_is(path: Path) -> None:
+    whole = path.read_bytes()
+    start = whole.index(b"\n") + 1
+    for bit in range(8 * start, 8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        # A length at the very end that says too much is what a write cut short looks like.
+        last = _last(whole, start)
+        if last <= bit // 8 < last + 4:
+            continue
+        with pytest.raises(CandidateIndexError, match="damaged at byte"):
+            ChangeLog(path, belongs_to="x")
+        assert path.read_bytes() == bytes(damaged)
+
+
+def _last(whole: bytes, at: int) -> int:
+    """Where the last record begins."""
+    while True:
+        end = at + HEAD.size + HEAD.unpack_from(whole, at)[0]
+        if end == len(whole):
+            return at
+        at = end
+
+
+def test_zeros_that_a_crash_left_are_dropped(path: Path) -> None:
+    before = read(path)
+    path.write_bytes(path.read_bytes() + bytes(100))
+    assert read(path) == before
+
+
+def test_a_record_that_is_no_change_is_told(path: Path) -> None:
+    for payload in (b"\x01", b"\x81\xa2op\xa1\xff", b"\x91" * 100_000 + b"\x01"):
+        with path.open("ab") as file:
+            file.write(HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
+        with pytest.raises(CandidateIndexError, match="no change"):
+            ChangeLog.peek(path, belongs_to="x")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.log")
+    with pytest.raises(CandidateIndexError, match="no regular file"):
+        ChangeLog(tmp_path / "x.log", belongs_to="x")
+    with pytest.raises(CandidateIndexError, match="not a regular file"):
+        ChangeLog.peek(tmp_path / "x.log", belongs_to="x")
+
+
+def test_columns_and_vectors_that_cannot_be_are_told() -> None:
+    change = put(("a",), np.full((1, 2), np.nan, dtype=np.float32))
+    with pytest.raises(CandidateIndexError, match="not finite"):
+        vectors_of(change, 2)
+    with pytest.raises(CandidateIndexError, match="columns that cannot be read"):
+        columns_of(Change(op="put", ids=("a",), columns=b"ARROW1 nothing"))
 
 
 def test_the_log_of_something_else_is_refused(path: Path) -> None:

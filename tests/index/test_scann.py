@@ -69,10 +69,37 @@ def test_a_missing_file_is_named(copied: Path, name: str) -> None:
         registry.load(copied, ids=IDS, vectors=VECTORS)
 
 
-def test_a_file_that_scann_cannot_read_is_an_error_of_ours(copied: Path) -> None:
-    (copied / "serialized_partitioner.pb").write_bytes(b"no partitioner")
-    with pytest.raises(CandidateIndexError, match="ScaNN cannot read"):
-        registry.load(copied, ids=IDS, vectors=VECTORS)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("serialized_partitioner.pb", b"no partitioner"),
+        ("ah_codebook.pb", b""),
+        # Of a configuration with another number here or there the library dies.
+        ("scann_config.pb", b"\x18\x00"),
+    ],
+)
+def test_files_that_scann_would_not_write_are_made_anew(
+    copied: Path, name: str, content: bytes
+) -> None:
+    whole = registry.load(copied, ids=IDS, vectors=VECTORS)
+    (copied / name).write_bytes(content)
+    loaded = registry.load(copied, ids=IDS, vectors=VECTORS)
+    assert loaded.settings == whole.settings
+    every = {"leaves_to_search": int(whole.settings["leaves"]), "reorder": len(IDS)}
+    assert isinstance(loaded, ScannIndex) and isinstance(whole, ScannIndex)
+    left = loaded.searching_with(**every).search_rows(VECTORS[:20], 5)
+    right = whole.searching_with(**every).search_rows(VECTORS[:20], 5)
+    assert left.rows.tolist() == right.rows.tolist()
+
+
+def test_centres_that_are_no_numbers_are_made_anew(copied: Path) -> None:
+    path = copied / "ah_codebook.pb"
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x08\x02\x22") + 4
+    data[at : at + 4] = np.float32("nan").tobytes()
+    path.write_bytes(data)
+    loaded = registry.load(copied, ids=IDS, vectors=VECTORS)
+    assert loaded.search_rows(VECTORS[:1], 1).counts.tolist() == [1]
 
 
 @pytest.mark.parametrize(

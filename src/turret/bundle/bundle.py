@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Int32, Int64
 
 from turret import toml
-from turret.bundle import reading
+from turret.bundle import checks, reading
+from turret.bundle.encoding import read_encoders, require_encodable, write_encoder
+from turret.bundle.names import write_ids
 from turret.bundle.parts import Judged, Trained, provenance_of
 from turret.bundle.trust import require_trusted
 from turret.data.dataset import Dataset
@@ -26,9 +27,10 @@ from turret.errors import BundleError
 from turret.index.base import Index
 from turret.index.tuning import Curve
 from turret.recipe.recipe import Recipe
-from turret.recipe.towers import Tower, TwoTower
+from turret.recipe.towers import TwoTower
 from turret.storage import files as bundle_files
 from turret.storage import sealed
+from turret.storage.parquet import Allowance
 
 __all__ = ["FORMAT", "Bundle", "require_free", "write"]
 
@@ -46,14 +48,6 @@ _REQUIRED = (
     "index/index.json",
 )
 _ATTEMPTS = 5
-
-
-class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of `model.json`."""
-
-    query_id: str
-    candidate_id: str
-    model: TwoTower
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +173,22 @@ class Bundle:
             arrays=self.arrays,
         )
 
+    def require_model(self) -> None:
+        """Refuses parameters that are not those of the towers; answering by id needs none.
+
+        Of towers that need classes of one's own nothing is known unless these are allowed.
+
+        Raises:
+            BundleError: if a parameter is missing, superfluous, or of another type or shape.
+        """
+        if not set(self.config.custom_classes) <= set(self.allow_custom):
+            return
+        from turret.model.trained import require_parameters
+
+        encoders = (self.query_encoder, self.candidate_encoder)
+        with bundle_files.reading(Path("parameters.safetensors")):
+            require_parameters(self.config, encoders, self.arrays)
+
     def with_index(self, index: Index, curve: Curve | None = None) -> "Bundle":
         """The same bundle with another index.
 
@@ -212,20 +222,23 @@ class Bundle:
         return sealed.seal(Path(directory), FORMAT, fill=self._fill)
 
     def _fill(self, directory: Path) -> None:
-        head = _Head(query_id=self.query_id, candidate_id=self.candidate_id, model=self.config)
+        head = reading.Head(
+            query_id=self.query_id, candidate_id=self.candidate_id, model=self.config
+        )
         bundle_files.write_json(directory / "model.json", head)
         (directory / "encoders").mkdir()
-        for tower, encoder in (
-            ("query", self.query_encoder),
-            ("candidate", self.candidate_encoder),
-        ):
-            for number, state in enumerate(encoder.states()):
-                bundle_files.write_table(directory / _encoder_file(tower, number), state)
+        for encoder in (self.query_encoder, self.candidate_encoder):
+            write_encoder(directory, encoder)
         bundle_files.write_tensors(directory / "parameters.safetensors", self.arrays)
         if self.optimizer is not None:
             bundle_files.write_tensors(directory / reading.OPTIMIZER, self.optimizer)
         bundle_files.write_table(directory / "queries.parquet", self.queries)
         bundle_files.write_table(directory / "candidates.parquet", self.candidates)
+        write_ids(
+            directory,
+            queries=self.queries[self.query_id],
+            candidates=self.candidates[self.candidate_id],
+        )
         vectors = {
             "candidates": self.index.vectors,
             "queries": self.query_vectors,
@@ -283,11 +296,16 @@ class Bundle:
 
     @classmethod
     def _read(cls, directory: Path, allow_custom: Collection[str]) -> "Bundle":
-        sealed.verify(directory, FORMAT, required=_REQUIRED)
-        head = bundle_files.read_json(directory / "model.json", _Head)
-        columns = [name for feature in head.model.query.features for name in feature.reads]
-        queries = bundle_files.read_table(directory / "queries.parquet", (head.query_id, *columns))
-        candidates = bundle_files.read_table(directory / "candidates.parquet", [head.candidate_id])
+        listed = sealed.verify(directory, FORMAT, required=_REQUIRED).files.values()
+        allowance = Allowance.of(sum(entry.bytes for entry in listed))
+        head = bundle_files.read_json(directory / "model.json", reading.Head)
+        queries, candidates = reading.read_tables(
+            directory,
+            query_id=head.query_id,
+            candidate_id=head.candidate_id,
+            columns=[name for feature in head.model.query.features for name in feature.reads],
+            allowance=allowance,
+        )
         q, c = queries.height, candidates.height
         vectors = reading.read_vectors(
             directory, queries=q, candidates=c, dim=head.model.embedding_dim
@@ -299,11 +317,15 @@ class Bundle:
             candidate_id=head.candidate_id,
             vectors=vectors["candidates"],
         )
-        arrays = bundle_files.read_tensors(directory / "parameters.safetensors")
+        arrays = reading.read_parameters(directory, head.model)
+        encoders = read_encoders(directory, head.model, allowance=allowance)
+        checks.require_parameters(directory, head.model, encoders=encoders, arrays=arrays)
+        require_encodable(directory, encoders, queries=queries, candidates=candidates)
+        query_encoder, candidate_encoder = encoders
         return cls(
             config=head.model,
-            query_encoder=_read_encoder(directory, "query", head.model.query),
-            candidate_encoder=_read_encoder(directory, "candidate", head.model.candidate),
+            query_encoder=query_encoder,
+            candidate_encoder=candidate_encoder,
             arrays=arrays,
             query_id=head.query_id,
             candidate_id=head.candidate_id,
@@ -375,15 +397,3 @@ def write(
         optimizer=optimizer,
     )
     return bundle.save(directory)
-
-
-def _encoder_file(tower: str, number: int) -> str:
-    # By number: a column may have any name, a file may not.
-    return f"encoders/{tower}-{number}.parquet"
-
-
-def _read_encoder(directory: Path, name: str, tower: Tower) -> TowerEncoder:
-    paths = [directory / _encoder_file(name, number) for number in range(len(tower.features))]
-    states = tuple(bundle_files.read_table(path, []) for path in paths)
-    with bundle_files.reading(directory / "encoders"):
-        return TowerEncoder.restored(name, tuple(tower.features), states=states)

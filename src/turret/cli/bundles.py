@@ -78,12 +78,12 @@ def compare(
 
 
 def verify(bundle: Bundle, as_json: Json = False) -> None:
-    """Check every file of a bundle against its manifest."""
+    """Check every file of a bundle against its manifest, and all of them against each other."""
     from turret.bundle.bundle import FORMAT
     from turret.bundle.bundle import Bundle as Opened
     from turret.storage import sealed
 
-    Opened.open(bundle)
+    Opened.open(bundle).require_model()
     files = sealed.read_manifest(bundle, FORMAT).files
     total = sum(entry.bytes for entry in files.values())
     if as_json:

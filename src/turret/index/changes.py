@@ -7,7 +7,6 @@ short was not acknowledged; it is dropped when the log is opened.
 
 import io
 import os
-import struct
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -18,6 +17,8 @@ import polars as pl
 from jaxtyping import Float32
 
 from turret.errors import CandidateIndexError
+from turret.index.records import HEAD, DamagedError, records
+from turret.storage import regular
 
 __all__ = [
     "Change",
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 _FORMAT = "turret-changes 1"
-_HEAD = struct.Struct("<II")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,8 +126,18 @@ def columns_of(change: Change) -> pl.DataFrame | None:
 
     Returns:
         A row for each, or None.
+
+    Raises:
+        CandidateIndexError: if they cannot be read.
     """
-    return pl.read_ipc(io.BytesIO(change.columns)) if change.columns else None
+    if not change.columns:
+        return None
+    try:
+        return pl.read_ipc(io.BytesIO(change.columns))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise CandidateIndexError(
+            f"a logged change has columns that cannot be read: {error}"
+        ) from error
 
 
 def vectors_of(change: Change, dim: int) -> Float32[np.ndarray, "m d"]:
@@ -141,7 +151,7 @@ def vectors_of(change: Change, dim: int) -> Float32[np.ndarray, "m d"]:
         `[m, d]`.
 
     Raises:
-        CandidateIndexError: if they are of another length.
+        CandidateIndexError: if they are of another length, or not finite.
     """
     if len(change.vectors) != 4 * dim * len(change.ids):
         raise CandidateIndexError(
@@ -149,7 +159,10 @@ def vectors_of(change: Change, dim: int) -> Float32[np.ndarray, "m d"]:
             got=f"{len(change.vectors)} bytes for {len(change.ids)} candidates",
             expected=f"{4 * dim} bytes each",
         )
-    return np.frombuffer(change.vectors, dtype="<f4").reshape(-1, dim).astype(np.float32)
+    vectors = np.frombuffer(change.vectors, dtype="<f4").reshape(-1, dim).astype(np.float32)
+    if not np.isfinite(vectors).all():
+        raise CandidateIndexError("a logged change has a vector that is not finite")
+    return vectors
 
 
 class ChangeLog:
@@ -168,10 +181,12 @@ class ChangeLog:
         """Open the log, lock it, and drop what a crash cut short."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        if path.exists() and not path.is_file():
+            raise CandidateIndexError(f"{path} is no regular file", fix="Take it away.")
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._lock()
-            data = path.read_bytes()
+            data = _content(path)
             line = f"{_FORMAT} {belongs_to}\n".encode()
             if len(data) < len(line) and line.startswith(data):
                 os.ftruncate(self._file, 0)
@@ -202,7 +217,7 @@ class ChangeLog:
         """
         if not path.exists():
             return []
-        data = path.read_bytes()
+        data = _content(path)
         if b"\n" not in data:
             return []
         return _read(data, path, belongs_to=belongs_to)[0]
@@ -217,7 +232,7 @@ class ChangeLog:
         record = b"".join(
             part
             for payload in payloads
-            for part in (_HEAD.pack(len(payload), zlib.crc32(payload)), payload)
+            for part in (HEAD.pack(len(payload), zlib.crc32(payload)), payload)
         )
         try:
             done = 0
@@ -257,20 +272,28 @@ def _read(data: bytes, path: Path, *, belongs_to: str) -> tuple[list[Change], in
             expected=line.decode().strip(),
         )
     changes: list[Change] = []
-    at = len(line)
-    while at + _HEAD.size <= len(data):
-        length, checksum = _HEAD.unpack_from(data, at)
-        end = at + _HEAD.size + length
-        if end > len(data):
-            break
-        payload = data[at + _HEAD.size : end]
-        if zlib.crc32(payload) != checksum:
-            if end == len(data) or not any(data[at:]):
-                break
-            raise CandidateIndexError(f"{path} is damaged at byte {at}", fix="Restore a copy.")
-        changes.append(msgspec.msgpack.decode(payload, type=Change))
-        at = end
-    return changes, at
+    end = len(line)
+    try:
+        for payload, after in records(data, len(line)):
+            changes.append(msgspec.msgpack.decode(payload, type=Change))
+            end = after
+    except DamagedError as error:
+        raise CandidateIndexError(
+            f"{path} is damaged at byte {error.at}", fix="Restore a copy."
+        ) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise CandidateIndexError(
+            f"{path} holds a record that is no change: {error}", fix="Restore a copy."
+        ) from error
+    return changes, end
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with regular.opened(path) as file:
+            return file.read()
+    except OSError as error:
+        raise CandidateIndexError(f"{path} cannot be read: {error}") from error
 
 
 def _flush_folder(folder: Path) -> None:

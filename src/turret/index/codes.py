@@ -20,6 +20,9 @@ import simsimd
 from jaxtyping import Bool, Float32, Int64, Shaped
 
 from turret.errors import CandidateIndexError
+from turret.storage import regular
+from turret.storage.plain_json import decoded
+from turret.storage.tensors import mapped_numpy
 
 __all__ = ["Codes", "Storage", "kth_largest_at_least"]
 
@@ -140,14 +143,17 @@ class Codes:
             CandidateIndexError: if a file cannot be read.
         """
         try:
-            numbers = msgspec.json.decode((directory / _NUMBERS).read_bytes(), type=_Numbers)
-            values = np.load(directory / _FILE, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, msgspec.MsgspecError) as error:
+            numbers = decoded(regular.read_bytes(directory / _NUMBERS), _Numbers)
+            values = mapped_numpy(directory / _FILE)
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
             raise CandidateIndexError(
                 f"the codes in {directory} cannot be read: {error}", fix="Build the index again."
             ) from error
-        # A plain view: a memory-mapped array makes each of its slices a mapping again.
-        return cls(values.view(np.ndarray), **msgspec.structs.asdict(numbers))
+        if not values.flags.c_contiguous or min(numbers.scale, numbers.error, numbers.length) < 0:
+            raise CandidateIndexError(
+                f"the codes in {directory} cannot be those of vectors", fix="Build the index again."
+            )
+        return cls(values, **msgspec.structs.asdict(numbers))
 
     @property
     def storage(self) -> str:

@@ -7,6 +7,8 @@ import msgspec
 from turret.errors import CandidateIndexError
 from turret.index.base import Parameter
 from turret.index.candidates import Candidates
+from turret.storage import regular
+from turret.storage.plain_json import decoded
 
 __all__ = ["Description", "peek_kind", "read_description", "write_description"]
 
@@ -50,7 +52,7 @@ def write_description(
 def _read(directory: Path) -> Description:
     path = directory / _FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Description)
+        return decoded(regular.read_bytes(path), Description)
     except (OSError, msgspec.MsgspecError) as error:
         raise CandidateIndexError(
             f"{path} cannot be read as the description of an index: {error}",

@@ -20,6 +20,7 @@ from msgspec import Meta
 from turret.errors import CandidateIndexError, MissingPartError
 from turret.index.base import Parameter
 from turret.index.candidates import Candidates
+from turret.index.faiss_file import require_readable
 from turret.index.parameters import whole_number
 from turret.index.proposing import BRUTE_FORCE_BELOW, ProposingIndex, ProposingParameters
 
@@ -135,10 +136,20 @@ class FaissIndex(ProposingIndex):
         return searcher
 
     @classmethod
-    def _read(cls, directory: Path) -> tuple[Any, int]:
-        path = directory / (_GRAPH if (directory / _GRAPH).exists() else _LISTS)
+    def _read(
+        cls, directory: Path, candidates: Candidates, settings: FaissParameters
+    ) -> tuple[Any, int]:
+        path = directory / (_GRAPH if settings.links > 0 else _LISTS)
+        faiss = _import_faiss()
+        require_readable(
+            path,
+            size=len(candidates),
+            dim=candidates.dim,
+            lists=settings.lists,
+            links=settings.links,
+        )
         try:
-            searcher = _import_faiss().read_index(str(path))
+            searcher = faiss.read_index(str(path))
         except RuntimeError as error:
             raise CandidateIndexError(
                 f"FAISS cannot read {path}", fix="Build the index again."
@@ -156,7 +167,7 @@ class FaissIndex(ProposingIndex):
         if not settings.divides:
             _, rows = self._searcher.search(queries, places)
         elif settings.links > 0:
-            breadth = max(settings.breadth, places)
+            breadth = min(max(settings.breadth, places), len(self))
             chosen = _import_faiss().SearchParametersHNSW(efSearch=breadth)
             _, rows = self._searcher.search(queries, places, params=chosen)
         else:

@@ -124,7 +124,7 @@ class ProposingIndex(Index):
             # Scoring every candidate needs nothing but the vectors.
             searcher = cls._make(candidates, settings)
         else:
-            searcher, size = cls._read(directory)
+            searcher, size = cls._read(directory, candidates, settings)
             if size != len(candidates):
                 raise CandidateIndexError(
                     f"the files in {directory} belong to other candidates",
@@ -205,8 +205,11 @@ class ProposingIndex(Index):
 
     @classmethod
     @abstractmethod
-    def _read(cls, directory: Path) -> tuple[Any, int]:
-        """Reads what the library searches with, and how many vectors it is for."""
+    def _read(cls, directory: Path, candidates: Candidates, settings: Any) -> tuple[Any, int]:
+        """Reads what the library searches with, and how many vectors it is for.
+
+        The files may be by anybody: what the library would believe of them is checked first.
+        """
 
     @abstractmethod
     def _write(self, directory: Path) -> None:

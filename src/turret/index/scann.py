@@ -9,7 +9,6 @@ Reference: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vect
 2020, https://arxiv.org/abs/1908.10396
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -23,11 +22,12 @@ from turret.index.base import Parameter
 from turret.index.candidates import Candidates
 from turret.index.parameters import whole_number
 from turret.index.proposing import BRUTE_FORCE_BELOW, ProposingIndex, ProposingParameters
+from turret.index.scann_files import read_assets
+from turret.index.scann_layout import is_expected
 from turret.index.scann_library import import_scann, without_log_lines
 
 __all__ = ["ScannIndex", "ScannParameters"]
 
-_ASSETS = "scann_assets.pbtxt"
 # ScaNN spreads a batch over its threads in portions of at most so many queries.
 _PORTION = 256
 
@@ -141,18 +141,39 @@ class ScannIndex(ProposingIndex):
             ) from error
 
     @classmethod
-    def _read(cls, directory: Path) -> tuple[Any, int]:
+    def _read(
+        cls, directory: Path, candidates: Candidates, settings: ScannParameters
+    ) -> tuple[Any, int]:
         scann = import_scann()
         # ScaNN's own loader would unpickle ids that lie beside the index; this one cannot.
-        assets = _read_assets(directory)
+        assets = read_assets(directory, candidates=candidates, leaves=settings.leaves)
         try:
             with without_log_lines():
+                if not cls._is_expected(directory, candidates, settings):
+                    # By another release, or by nobody's: the vectors say all that there is to say.
+                    return cls._make(candidates, settings), len(candidates)
                 searcher = scann.scann_pybind.ScannNumpy(str(directory), assets)
-        except (RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise CandidateIndexError(
                 f"ScaNN cannot read its files: {error}", fix="Build the index again."
             ) from error
         return searcher, searcher.size()
+
+    @classmethod
+    def _is_expected(
+        cls, directory: Path, candidates: Candidates, settings: ScannParameters
+    ) -> bool:
+        def build(vectors: Float32[np.ndarray, "m d"]) -> Any:
+            ids = [str(row) for row in range(len(vectors))]
+            return cls._make(Candidates(ids, vectors), settings)
+
+        return is_expected(
+            directory,
+            dim=candidates.dim,
+            leaves=settings.leaves,
+            block=settings.dimensions_per_block,
+            build=build,
+        )
 
     def _write(self, directory: Path) -> None:
         self._searcher.serialize(str(directory), True)
@@ -161,7 +182,7 @@ class ScannIndex(ProposingIndex):
         self, queries: Float32[np.ndarray, "q d"], places: int
     ) -> tuple[Int64[np.ndarray, "q p"], Bool[np.ndarray, "q p"]]:
         settings = self.parameters
-        reorder = max(settings.reorder, places)
+        reorder = min(max(settings.reorder, places), len(self))
         # Partitions are of unequal size: four times as many candidates as are asked for.
         share = -(-4 * places * settings.leaves // len(self))
         leaves = min(settings.leaves, max(settings.leaves_to_search, share))
@@ -172,22 +193,3 @@ class ScannIndex(ProposingIndex):
         )
         # A place that ScaNN could not fill holds row 0 at the distance NaN.
         return rows.astype(np.int64), ~np.isnan(distances)
-
-
-def _read_assets(directory: Path) -> str:
-    """Reads ScaNN's list of its files, each of which must lie in the same directory."""
-    path = directory / _ASSETS
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CandidateIndexError(
-            f"{path} cannot be read: {error}", fix="Build the index again."
-        ) from error
-    for name in re.findall(r'asset_path:\s*"([^"]*)"', text):
-        if "/" in name or not (directory / name).is_file():
-            raise CandidateIndexError(
-                f"{path} names a file that is not in its directory",
-                got=name,
-                fix="Build the index again.",
-            )
-    return text

@@ -7,17 +7,16 @@ one import.
 """
 
 import importlib
-import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any, cast
 
 from turret.errors import MissingPartError
+from turret.storage.standard_error import sifted
 
 __all__ = ["import_scann", "without_log_lines"]
 
@@ -58,29 +57,10 @@ def import_scann() -> Any:  # the library has no types
             raise MissingPartError("scann", extra="scann") from error
 
 
-@contextmanager
-def without_log_lines() -> Generator[None]:
+def without_log_lines() -> AbstractContextManager[None]:
     """Keeps ScaNN's log lines off the standard error stream while it builds or loads.
 
-    They come from compiled code, so the stream is set aside at the level of the operating system;
-    whatever else was written meanwhile is passed on at the end.
-
-    Yields:
-        Nothing.
+    Returns:
+        A context: whatever else is written meanwhile is passed on at its end.
     """
-    try:
-        stream = os.dup(2)
-    except OSError:  # a process without a standard error stream has nothing to protect
-        yield
-        return
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stream, 2)
-            os.close(stream)
-            kept.seek(0)
-            rest = b"".join(line for line in kept if not _LOG_LINE.match(line))
-            if rest:
-                os.write(2, rest)
+    return sifted(lambda line: not _LOG_LINE.match(line))

@@ -27,7 +27,7 @@ from turret.model.towers import (
 from turret.padding import padded_size
 from turret.recipe.towers import TwoTower
 
-__all__ = ["TrainedModel"]
+__all__ = ["TrainedModel", "require_parameters"]
 
 _BLOCK = 16_384
 
@@ -135,31 +135,53 @@ class TrainedModel:
             ModelError: When an array is absent, superfluous, or of another shape than the
                 configuration asks for.
         """
-        encoders = (query_encoder, candidate_encoder)
-        like = eqx.filter_eval_shape(
-            lambda key: initialize(key, config, encoders=encoders), jax.random.key(0)
-        )
-        expected = {_path_name(p): x for p, x in jax.tree_util.tree_leaves_with_path(like)}
-        if expected.keys() != arrays.keys():
-            raise ModelError(
-                "the parameters do not belong to this model",
-                got=sorted(arrays.keys() - expected.keys()),
-                expected=f"{sorted(expected.keys() - arrays.keys())} instead",
-            )
-        for name, want in expected.items():
-            got = arrays[name]
-            if got.shape != want.shape or got.dtype != want.dtype:
-                raise ModelError(
-                    f"parameter {name!r} has the wrong shape",
-                    got=f"{got.dtype}{list(got.shape)}",
-                    expected=f"{want.dtype}{list(want.shape)}",
-                )
+        like = require_parameters(config, (query_encoder, candidate_encoder), arrays)
         leaves = [
             jnp.asarray(arrays[_path_name(path)])
             for path, _ in jax.tree_util.tree_leaves_with_path(like)
         ]
         parameters = jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(like), leaves)
         return cls(config, query_encoder, candidate_encoder, parameters)
+
+
+def require_parameters(
+    config: TwoTower,
+    encoders: tuple[TowerEncoder, TowerEncoder],
+    arrays: Mapping[str, np.ndarray],
+) -> Parameters:
+    """Refuse parameters that are not those of two towers.
+
+    Args:
+        config: The two towers.
+        encoders: That of the query tower and that of the candidate tower.
+        arrays: Every parameter by its path; their numbers are not looked at.
+
+    Returns:
+        What the parameters are like: shapes and types without numbers.
+
+    Raises:
+        ModelError: When an array is absent, superfluous, or of another shape or type than the
+            configuration asks for.
+    """
+    like = eqx.filter_eval_shape(
+        lambda key: initialize(key, config, encoders=encoders), jax.random.key(0)
+    )
+    expected = {_path_name(p): x for p, x in jax.tree_util.tree_leaves_with_path(like)}
+    if expected.keys() != arrays.keys():
+        raise ModelError(
+            "the parameters do not belong to this model",
+            got=sorted(arrays.keys() - expected.keys()),
+            expected=f"{sorted(expected.keys() - arrays.keys())} instead",
+        )
+    for name, want in expected.items():
+        got = arrays[name]
+        if got.shape != want.shape or got.dtype != want.dtype:
+            raise ModelError(
+                f"parameter {name!r} has the wrong shape",
+                got=f"{got.dtype}{list(got.shape)}",
+                expected=f"{want.dtype}{list(want.shape)}",
+            )
+    return like
 
 
 def _path_name(path: tuple) -> str:

@@ -115,7 +115,8 @@ def _files(directory: Path) -> _Files:
     found: list[tuple[str, int, int, int]] = []
     try:
         for path in sorted(directory.rglob("*")):
-            state = path.stat()
+            # Not of what a link leads to: one that leads nowhere is to be refused, not waited for.
+            state = path.lstat()
             found.append((path.name, state.st_size, state.st_mtime_ns, state.st_ino))
     except OSError:
         # It is being removed or written.

@@ -17,7 +17,9 @@ import polars as pl
 import safetensors
 import safetensors.numpy
 
-from turret.errors import BundleError, DataError, MissingPartError, TurretError
+from turret.errors import BundleError, MissingPartError, TurretError
+from turret.storage import parquet, regular, tensors
+from turret.storage.plain_json import decoded
 
 __all__ = [
     "beside",
@@ -32,6 +34,21 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+# Whatever a file by a stranger can make a library raise.
+_WRONG = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    TurretError,
+    msgspec.MsgspecError,
+    pl.exceptions.PolarsError,
+    safetensors.SafetensorError,
+)
 
 
 @contextmanager
@@ -52,16 +69,12 @@ def reading(path: Path, *, error: type[TurretError] = BundleError) -> Generator[
         yield
     except (error, MissingPartError):
         raise
-    except (
-        OSError,
-        UnicodeDecodeError,
-        TurretError,
-        msgspec.MsgspecError,
-        pl.exceptions.PolarsError,
-        safetensors.SafetensorError,
-    ) as cause:
+    except _WRONG as cause:
+        # A library says nothing of some failures, a KeyError the key alone.
+        plain = isinstance(cause, OSError | TurretError | msgspec.MsgspecError) and str(cause)
+        said = plain or f"{type(cause).__name__}: {cause}"
         raise error(
-            f"{path} cannot be read: {cause}", fix="Copy it again, or train again."
+            f"{path} cannot be read: {said}", fix="Copy it again, or train again."
         ) from cause
 
 
@@ -86,8 +99,18 @@ def write_json(path: Path, value: object) -> None:
     Args:
         path: the file.
         value: anything that msgspec encodes.
+
+    Raises:
+        BundleError: if it comes to more than a reader takes.
     """
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+    text = msgspec.json.format(msgspec.json.encode(value)) + b"\n"
+    if len(text) > regular.MOST_TEXT:
+        raise BundleError(
+            f"{path.name} would be too large to be read again",
+            got=f"{len(text):,} bytes",
+            expected=f"at most {regular.MOST_TEXT:,}",
+        )
+    path.write_bytes(text)
 
 
 def read_json(path: Path, kind: type[T], *, error: type[TurretError] = BundleError) -> T:
@@ -105,7 +128,7 @@ def read_json(path: Path, kind: type[T], *, error: type[TurretError] = BundleErr
         TurretError: of that kind, if the file is no JSON, or does not fit the struct.
     """
     with reading(path, error=error):
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return decoded(regular.read_bytes(path), kind)
 
 
 def read_object(path: Path) -> dict[str, object]:
@@ -121,19 +144,19 @@ def read_object(path: Path) -> dict[str, object]:
         BundleError: if the file is no JSON object.
     """
     with reading(path):
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+        return decoded(regular.read_bytes(path), dict[str, object])
 
 
-def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+def write_tensors(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes named arrays as safetensors.
 
     Args:
         path: the file.
-        tensors: the arrays by name.
+        arrays: the arrays by name.
     """
     # NumPy makes a contiguous scalar one of length 1.
     plain = {
-        name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()
+        name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()
     }
     # safetensors leaves the type parameters of its arrays open.
     safetensors.numpy.save_file(plain, path)  # pyright: ignore[reportUnknownMemberType]
@@ -164,63 +187,21 @@ def read_tensors(
             dtype or shape.
     """
     with reading(path, error=error):
-        if mapped and sys.platform != "win32":
-            tensors = _map(path)
-        else:
-            # safetensors leaves the type parameters of its arrays open.
-            tensors: dict[str, np.ndarray] = safetensors.numpy.load_file(path)  # pyright: ignore[reportUnknownMemberType]
+        found = tensors.mapped(path)
+        if not mapped or sys.platform == "win32":
+            found = {name: array.copy() for name, array in found.items()}
     wanted: Mapping[str, tuple[str, tuple[int, ...]]] = {} if shapes is None else shapes
     for name, (dtype, shape) in wanted.items():
-        array = tensors.get(name)
+        array = found.get(name)
         if array is None:
-            raise error(f"{path} has no tensor {name}", got=sorted(tensors))
+            raise error(f"{path} has no tensor {name}", got=sorted(found)[:20])
         if (array.dtype.name, array.shape) != (dtype, shape):
             raise error(
                 f"{path}: the tensor {name} does not fit the rest",
                 got=f"{array.dtype.name}{list(array.shape)}",
                 expected=f"{dtype}{list(shape)}",
             )
-    return tensors
-
-
-class _Tensor(msgspec.Struct):
-    """An entry of the header of a safetensors file."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    data_offsets: tuple[int, int]
-
-
-_DTYPES = {
-    "BOOL": "?",
-    "F16": "<f2",
-    "F32": "<f4",
-    "F64": "<f8",
-    "I8": "i1",
-    "I32": "<i4",
-    "I64": "<i8",
-    "U32": "<u4",
-    "U8": "u1",
-}
-
-
-def _map(path: Path) -> dict[str, np.ndarray]:
-    """Maps the arrays of a safetensors file, whose header the library has checked."""
-    with safetensors.safe_open(path, framework="numpy"):
-        pass
-    data = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
-    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
-    header = msgspec.json.decode(data[8:start].tobytes(), type=dict[str, msgspec.Raw])
-    header.pop("__metadata__", None)
-    arrays: dict[str, np.ndarray] = {}
-    for name, raw in header.items():
-        entry = msgspec.json.decode(raw, type=_Tensor)
-        first, last = entry.data_offsets
-        if entry.dtype not in _DTYPES:
-            raise DataError(f"the tensor {name} has a type that cannot be mapped", got=entry.dtype)
-        part = data[start + first : start + last]
-        arrays[name] = part.view(np.dtype(_DTYPES[entry.dtype])).reshape(entry.shape)
-    return arrays
+    return found
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
@@ -233,22 +214,28 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
     table.write_parquet(path)
 
 
-def read_table(path: Path, columns: Iterable[str]) -> pl.DataFrame:
+def read_table(
+    path: Path, columns: Iterable[str], *, allowance: parquet.Allowance | None = None
+) -> pl.DataFrame:
     """Reads a table from Parquet.
 
     Args:
         path: the file.
         columns: the columns it must have.
+        allowance: what the tables of one directory may come to in memory; None gives this one
+            what its own size allows.
 
     Returns:
         The whole table.
 
     Raises:
-        BundleError: if the file cannot be read, or a column is missing.
+        BundleError: if the file cannot be read, would take more memory than is allowed, or a
+            column is missing.
     """
     with reading(path):
-        table = pl.read_parquet(path)
+        room = parquet.Allowance.of(path.lstat().st_size) if allowance is None else allowance
+        table = parquet.read(path, room)
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise BundleError(f"{path} lacks the column {missing[0]!r}", got=table.columns)
+        raise BundleError(f"{path} lacks the column {missing[0]!r}", got=table.columns[:20])
     return table

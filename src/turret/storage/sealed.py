@@ -8,7 +8,6 @@ is then renamed; a process killed at any moment leaves what stood there before, 
 import ctypes
 import fnmatch
 import glob
-import hashlib
 import os
 import secrets
 import shutil
@@ -16,11 +15,14 @@ import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 
 from turret.errors import TurretError
+from turret.storage import regular
+from turret.storage.damage import MANIFEST, FileEntry, Manifest, problems, sha256_of, shown
+from turret.storage.plain_json import decoded
 
 __all__ = [
     "MANIFEST",
@@ -37,10 +39,8 @@ __all__ = [
     "verify",
 ]
 
-MANIFEST = "manifest.json"
-"""The name of the file that names the others."""
-
 _PARTIAL = ".partial"
+_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -58,32 +58,6 @@ class Format:
     version: int
     noun: str
     error: type[TurretError]
-
-
-class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a manifest says of one file.
-
-    Attributes:
-        bytes: its length.
-        sha256: its SHA-256, in 64 lower-case hexadecimal digits.
-    """
-
-    bytes: int
-    sha256: str
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of `manifest.json`.
-
-    Attributes:
-        format: what kind of directory it is.
-        format_version: the version of that format.
-        files: every other file, by its path with forward slashes.
-    """
-
-    format: str
-    format_version: int
-    files: dict[str, FileEntry]
 
 
 class _Header(msgspec.Struct):
@@ -110,37 +84,43 @@ def read_manifest(directory: Path, format: Format) -> Manifest:
     path, noun, error = directory / MANIFEST, format.noun, format.error
     if not directory.is_dir():
         raise error(f"There is no {noun} at {directory}", fix="Check the path.")
-    if not path.is_file():
+    if not path.is_symlink() and not path.exists():
         raise error(
             f"{directory} is not a {noun}: it has no {MANIFEST}",
             fix="Name the directory that a training wrote.",
         )
-    text = path.read_bytes()
     try:
-        header = msgspec.json.decode(text, type=_Header)
+        text = regular.read_bytes(path)
+        header = decoded(text, _Header)
         if header.format != format.name:
             raise error(
-                f"{directory} is not a {noun}",
-                got=header.format,
+                f"{directory} is not a {noun}, says its {MANIFEST}",
+                got=shown(header.format),
                 expected=f"the format {format.name!r}",
             )
         if not 1 <= header.format_version <= format.version:
             raise error(
-                f"The {noun} at {directory} has a format version that this Turret cannot read",
+                f"The {noun} at {directory} has a format version that this Turret cannot read, "
+                f"says its {MANIFEST}",
                 got=header.format_version,
                 expected=f"1 to {format.version}" if format.version > 1 else "1",
                 fix="Upgrade Turret, or train again with this version.",
             )
-        manifest = msgspec.json.decode(text, type=Manifest)
-    except msgspec.MsgspecError as cause:
+        manifest = decoded(text, Manifest)
+    except (OSError, msgspec.MsgspecError) as cause:
         raise error(
             f"{path} is damaged: {cause}", fix=f"Copy the {noun} again, or train again."
         ) from cause
     for name in manifest.files:
-        parts = PurePosixPath(name).parts
-        if PurePosixPath(name).as_posix() != name or ".." in parts or name.startswith("/"):
-            raise error(f"{path} names a file outside of the {noun}", got=name)
+        if not _is_inside(name):
+            raise error(f"{path} names a file outside of the {noun}", got=shown(name))
     return manifest
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name leads to a file in the directory, on every system, and in one way only."""
+    plain = not any(sign in name for sign in "\\:\0")
+    return plain and all(part not in ("", ".", "..") for part in name.split("/"))
 
 
 def verify(directory: Path, format: Format, *, required: Iterable[str] = ()) -> Manifest:
@@ -155,50 +135,23 @@ def verify(directory: Path, format: Format, *, required: Iterable[str] = ()) -> 
         Its manifest.
 
     Raises:
-        TurretError: of the format's kind, naming every file that is missing, damaged or too many.
+        TurretError: of the format's kind, naming what is missing, damaged or too many.
     """
     manifest = read_manifest(directory, format)
-    found = problems(directory, manifest)
+    try:
+        found = problems(directory, manifest)
+    except OSError as cause:
+        raise format.error(
+            f"The {format.noun} at {directory} cannot be read: {cause}", fix="Copy it again."
+        ) from cause
     found += [f"{name} is missing" for name in required if name not in manifest.files]
     if found:
+        told = found if len(found) <= _TOLD else [*found[:_TOLD], f"and {len(found) - _TOLD} more"]
         raise format.error(
-            f"The {format.noun} at {directory} is not as it was written: {'; '.join(found)}",
+            f"The {format.noun} at {directory} is not as it was written: {'; '.join(told)}",
             fix="Copy it again, or train again.",
         )
     return manifest
-
-
-def problems(directory: Path, manifest: Manifest) -> list[str]:
-    """Compares the files of a directory with its manifest.
-
-    Args:
-        directory: the sealed directory.
-        manifest: its manifest.
-
-    Returns:
-        One clause for each file that is missing, of another length, damaged or not in the
-        manifest, in the order of their names; empty when all is as it was written.
-    """
-    present = {
-        path.relative_to(directory).as_posix(): path
-        for path in directory.rglob("*")
-        if not path.is_dir() or path.is_symlink()
-    }
-    present.pop(MANIFEST, None)
-    found: list[str] = []
-    for name in sorted(present.keys() | manifest.files.keys()):
-        entry, path = manifest.files.get(name), present.get(name)
-        if path is None:
-            found.append(f"{name} is missing")
-        elif entry is None:
-            found.append(f"{name} does not belong to it")
-        elif path.is_symlink() or not path.is_file():
-            found.append(f"{name} is not a regular file")
-        elif path.stat().st_size != entry.bytes:
-            found.append(f"{name} has {path.stat().st_size} bytes instead of {entry.bytes}")
-        elif _sha256(path) != entry.sha256:
-            found.append(f"{name} is damaged (its SHA-256 is another)")
-    return found
 
 
 def identity(directory: Path) -> tuple[int, int]:
@@ -232,7 +185,7 @@ def require_free(directory: Path, format: Format) -> Path:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return target
     try:
-        header = msgspec.json.decode((target / MANIFEST).read_bytes(), type=_Header)
+        header = decoded(regular.read_bytes(target / MANIFEST), _Header)
         if header.format == format.name:
             return target
     except (OSError, msgspec.MsgspecError):
@@ -266,7 +219,7 @@ def seal(directory: Path, format: Format, *, fill: Callable[[Path], None]) -> Pa
         files: dict[str, FileEntry] = {}
         for path in sorted(path for path in partial.rglob("*") if path.is_file()):
             name = path.relative_to(partial).as_posix()
-            files[name] = FileEntry(bytes=path.stat().st_size, sha256=_sha256(path))
+            files[name] = FileEntry(bytes=path.stat().st_size, sha256=sha256_of(path))
         manifest = Manifest(format=format.name, format_version=format.version, files=files)
         text = msgspec.json.format(msgspec.json.encode(manifest))
         (partial / MANIFEST).write_bytes(text + b"\n")
@@ -276,11 +229,6 @@ def seal(directory: Path, format: Format, *, fill: Callable[[Path], None]) -> Pa
         _move_into_place(partial, target)
         _flush(target.parent)
     return target
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

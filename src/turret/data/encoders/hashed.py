@@ -10,6 +10,7 @@ import polars as pl
 from jaxtyping import Bool, Int32, UInt64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
+from turret.data.encoders.states import kept_rows
 from turret.data.hashing import MISSING, bucket_rows, combined, text_hashes
 from turret.data.vocabulary import as_ids
 from turret.recipe.features.categorical import Categorical
@@ -51,8 +52,9 @@ class HashEncoder(Encoder[Categorical | Cross, Met, Met]):
     @classmethod
     def restored(cls, feature: Categorical | Cross, state: pl.DataFrame) -> "HashEncoder":
         """The encoder whose `state()` is given."""
-        met = np.zeros(_buckets(feature) + 1, np.bool_)
-        met[state["row"].to_numpy()] = True
+        buckets = _buckets(feature)
+        met = np.zeros(buckets + 1, np.bool_)
+        met[kept_rows(state, "row", least=1, most=buckets)] = True
         return cls(feature, met)
 
     def state(self) -> pl.DataFrame:

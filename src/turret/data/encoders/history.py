@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int32, Int64
 
 from turret.data.encoders.base import AnyEncoder, Parts
 from turret.data.encoders.lists import lists_in, pooling_weights, right_aligned, values_in
+from turret.data.encoders.states import kept
 from turret.data.encoders.vocabularied import VocabularyEncoder
 from turret.data.vocabulary import Vocabulary, as_ids
 from turret.recipe.features.history import History
@@ -74,9 +75,10 @@ class HistoryEncoder(VocabularyEncoder[History]):
     @classmethod
     def restored(cls, feature: History, state: pl.DataFrame) -> "HistoryEncoder":
         """The encoder whose `state()` is given."""
+        ids = kept(state, "id", dtype=pl.String)
         columns = state.drop("id").rename(lambda name: name.removeprefix("candidate/"))
         candidates = None if feature.has_table else columns
-        return cls(feature, Vocabulary(state["id"]), candidates)
+        return cls(feature, Vocabulary(ids), candidates)
 
 
 def _ids(feature: History, frame: pl.DataFrame) -> tuple[pl.Series, Int64[np.ndarray, " m"]]:

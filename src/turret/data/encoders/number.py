@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
 from turret.data.encoders.lists import plain
+from turret.data.encoders.states import kept_numbers
 from turret.errors import DataError
 from turret.recipe.features.number import Number
 
@@ -62,7 +63,16 @@ class NumberEncoder(Encoder[Number, Numbers, Constants]):
     @classmethod
     def restored(cls, feature: Number, state: pl.DataFrame) -> "NumberEncoder":
         """The encoder whose `state()` is given."""
-        return cls(feature, state["constant"].to_numpy())
+        if feature.encoding == "buckets":
+            edges = kept_numbers(state, "constant", least=0)
+            if (edges[1:] <= edges[:-1]).any():
+                raise DataError("the column 'constant' has edges that do not rise")
+            return cls(feature, edges)
+        size = 0 if feature.encoding == "periodic" else 2
+        constants = kept_numbers(state, "constant", least=size, most=size)
+        if size and constants[1] < 0:
+            raise DataError("the column 'constant' has a deviation below 0", got=constants[1])
+        return cls(feature, constants)
 
     def state(self) -> pl.DataFrame:
         """The column `constant`: what was fitted."""

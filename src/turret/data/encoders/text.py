@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
 from turret.data.encoders.lists import places, plain
+from turret.data.encoders.states import kept, kept_rows
 from turret.data.hashing import blocks, bucket_rows
 from turret.data.ngrams import normalized, text_ngrams
 from turret.errors import DataError
@@ -52,7 +53,10 @@ class TextEncoder(Encoder[Text, Documents, Documents]):
     def restored(cls, feature: Text, state: pl.DataFrame) -> "TextEncoder":
         """The encoder whose `state()` is given."""
         documents = np.zeros(feature.buckets + 1, np.int64)
-        documents[state["row"].to_numpy()] = state["documents"].to_numpy()
+        rows = kept_rows(state, "row", least=0, most=feature.buckets)
+        documents[rows] = kept(state, "documents", dtype=pl.Int64).cast(pl.Int64).to_numpy()
+        if documents.min() < 0:
+            raise DataError("the column 'documents' has a number below 0")
         return cls(feature, documents)
 
     def state(self) -> pl.DataFrame:

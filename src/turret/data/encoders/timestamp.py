@@ -9,6 +9,7 @@ import polars as pl
 from jaxtyping import Bool, Float64
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
+from turret.data.encoders.states import kept_numbers
 from turret.data.frames import timestamp_seconds
 from turret.errors import DataError
 from turret.recipe.features.timestamp import Timestamp
@@ -51,7 +52,9 @@ class TimestampEncoder(Encoder[Timestamp, Seconds, Seconds]):
     @classmethod
     def restored(cls, feature: Timestamp, state: pl.DataFrame) -> "TimestampEncoder":
         """The encoder whose `state()` is given."""
-        return cls(feature, state.select("earliest", "latest").to_numpy()[0])
+        names = ("earliest", "latest")
+        moments = [kept_numbers(state, name, least=1, most=1)[0] for name in names]
+        return cls(feature, np.array(moments))
 
     def state(self) -> pl.DataFrame:
         """One row: `earliest` and `latest`, seconds since 1970 UTC."""

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float32
 
 from turret.data.encoders.base import AnyEncoder, Encoder, Parts
 from turret.data.encoders.lists import lists_in
+from turret.data.encoders.states import kept, kept_numbers
 from turret.errors import DataError
 from turret.recipe.features.vector import Vector
 
@@ -67,7 +68,11 @@ class VectorEncoder(Encoder[Vector, VectorSize, VectorSize]):
     @classmethod
     def restored(cls, feature: Vector, state: pl.DataFrame) -> "VectorEncoder":
         """The encoder whose `state()` is given."""
-        return cls(feature, VectorSize(int(state["width"][0]), float(state["scale"][0])))
+        (scale,) = kept_numbers(state, "scale", least=1, most=1).tolist()
+        width = kept(state, "width", dtype=pl.Int64)[0]
+        if width < 1 or scale <= 0:
+            raise DataError("vectors cannot be of this size", got=(width, scale))
+        return cls(feature, VectorSize(width, scale))
 
     def state(self) -> pl.DataFrame:
         """One row: `width` and `scale`."""

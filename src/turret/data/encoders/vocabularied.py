@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 import polars as pl
 
 from turret.data.encoders.base import AnyEncoder, Encoder
+from turret.data.encoders.states import kept
 from turret.data.vocabulary import Vocabulary
 from turret.recipe.features.base import Vocabularied
 
@@ -33,7 +34,7 @@ class VocabularyEncoder(Encoder[F, pl.Series, Vocabulary]):
     @classmethod
     def restored(cls, feature: F, state: pl.DataFrame) -> "VocabularyEncoder[F]":
         """The encoder whose `state()` is given."""
-        return cls(feature, Vocabulary(state["id"]))
+        return cls(feature, Vocabulary(kept(state, "id", dtype=pl.String)))
 
     def state(self) -> pl.DataFrame:
         """The column `id`: the vocabulary, from row 1."""
