@@ -18,6 +18,7 @@ from turret.pipeline.revision import rebuild_index, tune_index
 from turret.recommender.live import LiveRecommender
 from turret.recommender.recommender import Recommender
 from turret.storage import sealed
+from turret.storage.damage import MANIFEST
 
 NAME = "optimizer.safetensors"
 
@@ -113,7 +114,7 @@ def test_rows_that_no_table_has_are_named(
 ) -> None:
     def fill(directory: Path) -> None:
         shutil.copytree(place, directory, dirs_exist_ok=True)
-        (directory / sealed.MANIFEST).unlink()
+        (directory / MANIFEST).unlink()
         safetensors.numpy.save_file(state() | {name: array}, directory / NAME)
 
     path = sealed.seal(place.parent / "other", FORMAT, fill=fill)

@@ -12,6 +12,7 @@ import pytest
 
 from turret.errors import BundleError, CheckpointError
 from turret.storage import sealed
+from turret.storage.damage import problems
 
 TEST = sealed.Format("test", version=1, noun="bundle", error=BundleError)
 
@@ -27,7 +28,7 @@ def write(path: Path) -> Path:
 
 
 def damages(path: Path) -> list[str]:
-    return sealed.problems(path, sealed.read_manifest(path, TEST))
+    return problems(path, sealed.read_manifest(path, TEST))
 
 
 def test_the_manifest_to_the_byte(tmp_path: Path) -> None:
@@ -204,6 +205,7 @@ import sys, time
 from pathlib import Path
 from turret.errors import BundleError
 from turret.storage import sealed
+from turret.storage.damage import problems
 TEST = sealed.Format("test", version=1, noun="bundle", error=BundleError)
 number = 0
 def fill(directory):

@@ -7,7 +7,7 @@ from pathlib import Path
 from turret.errors import ServingError
 from turret.serving.logs import Log
 from turret.serving.version import Version
-from turret.storage.sealed import MANIFEST
+from turret.storage.damage import MANIFEST
 
 __all__ = ["Versions", "is_bundle"]
 

@@ -12,7 +12,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 __all__ = ["MOST_TEXT", "opened", "read_bytes"]
 
 MOST_TEXT = 16 * 1024 * 1024

@@ -25,12 +25,8 @@ from turret.storage.damage import MANIFEST, FileEntry, Manifest, problems, sha25
 from turret.storage.plain_json import decoded
 
 __all__ = [
-    "MANIFEST",
-    "FileEntry",
     "Format",
-    "Manifest",
     "identity",
-    "problems",
     "read_manifest",
     "remove",
     "remove_leftovers",
