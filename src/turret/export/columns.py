@@ -28,8 +28,8 @@ from turret.recipe.features.vector import Vector
 
 __all__ = ["RESERVED", "Column", "Kind", "columns_of", "in_seconds"]
 
-RESERVED = ("k", "exclude")
-"""Inputs that are no columns."""
+RESERVED = ("k", "exclude", "vectors", "ids", "scores", "counts", "fallback")
+"""Inputs that are no columns, and outputs, some of which no input may be called as."""
 
 Kind = Literal["text", "number", "texts", "numbers", "vector"]
 """How a column is spelled.

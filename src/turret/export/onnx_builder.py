@@ -61,6 +61,12 @@ class Builder:
             self._initializers.append(numpy_helper.from_array(default.astype(dtype), name))
         return OnnxValue(self, name, dtype)
 
+    def free(self, name: str) -> str:
+        """The name, with underscores behind it while an input or an output is called so."""
+        while name in {one.name for one in [*self._inputs, *self._outputs]}:
+            name += "_"
+        return name
+
     def output(self, value: OnnxValue, name: str, shape: Sequence[str | int]) -> None:
         """Declare an output.
 
@@ -166,6 +172,35 @@ class Builder:
         self._nodes.append(helper.make_node("Loop", *names, body=body))
         return last
 
+    def either(
+        self, condition: OnnxValue, one: OnnxValue, other: Callable[[], OnnxValue]
+    ) -> OnnxValue:
+        """One of two values, as a whole.
+
+        Args:
+            condition: a truth value without axes.
+            one: what is given if it holds.
+            other: makes what is given if not; it is computed then alone.
+
+        Returns:
+            The value.
+        """
+        made = [self._branch(lambda: one), self._branch(other)]
+        result = OnnxValue(self, self._new("If"), one.dtype)
+        branches = dict(zip(("then_branch", "else_branch"), made, strict=True))
+        self._nodes.append(helper.make_node("If", [condition.name], [result.name], **branches))
+        return result
+
+    def _branch(self, make: Callable[[], OnnxValue]) -> onnx.GraphProto:
+        """A graph inside this one, of what is made meanwhile."""
+        outside, self._nodes = self._nodes, []
+        value = make()
+        result = OnnxValue(self, self._new("branch"), value.dtype)
+        self._nodes.append(helper.make_node("Identity", [value.name], [result.name]))
+        graph = helper.make_graph(self._nodes, "branch", [], [_unshaped(result)])
+        self._nodes = outside
+        return graph
+
     def look_up(self, texts: OnnxValue, keys: Iterable[str], values: Sequence[int]) -> OnnxValue:
         """The number of each text by a table, which the model keeps once for all who look it up.
 
@@ -206,7 +241,7 @@ class Builder:
 
     def _new(self, kind: str) -> str:
         self._number += 1
-        return f"{kind}_{self._number}"
+        return f"/{kind}_{self._number}"
 
 
 def _unshaped(value: OnnxValue) -> onnx.ValueInfoProto:

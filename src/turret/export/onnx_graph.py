@@ -83,12 +83,11 @@ class OnnxGraph:
 
     def given_or(self, given: OnnxValue, stored: OnnxValue) -> OnnxValue:
         """`given` where it has rows, else `stored`; another number of rows is refused."""
-        n, rows = self._rows(stored), self._rows(given)
+        n, none = self._rows(stored), self._rows(given) == 0
+        rest = self.nodes.add("Shape", [given], _INT64, start=1)
         # A reshape fails, and says both shapes.
-        n_or_none = self.reshape(self.where(rows == 0, rows, n), (1,))
-        rest = self.nodes.add("Shape", [stored], _INT64, start=1)
-        fitting = self._reshaped(given, self.concat([n_or_none, rest], axis=0))
-        return self._sliced(self.concat([fitting, stored], axis=0), stop=self.reshape(n, (1,)))
+        shape = self.concat([self.reshape(n, (1,)), rest], axis=0)
+        return self.nodes.either(none, stored, lambda: self._reshaped(given, shape))
 
     def gather(self, values: OnnxValue, places: OnnxValue, *, axis: int = 0) -> OnnxValue:
         """Entries of one axis."""
@@ -114,7 +113,7 @@ class OnnxGraph:
         return self.nodes.add("Transpose", [values], values.dtype, perm=axes)
 
     def where(
-        self, condition: OnnxValue, one: OnnxValue, other: OnnxValue | float | str
+        self, condition: OnnxValue, one: OnnxValue, other: OnnxValue | float | int | str
     ) -> OnnxValue:
         """`one` where the condition holds, else `other`."""
         return choose(condition, one, one.like(other))
@@ -144,7 +143,7 @@ class OnnxGraph:
         """The largest whole number that is not above."""
         return self._each("Floor", x)
 
-    def clip(self, x: OnnxValue, low: float, high: float) -> OnnxValue:
+    def clip(self, x: OnnxValue, low: float | int, high: float | int) -> OnnxValue:
         """Numbers moved into a range; NaN stays."""
         clipped = self.nodes.add("Clip", [x, x.like(low), x.like(high)], x.dtype)
         return self.where(x == x, clipped, x)

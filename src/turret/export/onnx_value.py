@@ -54,33 +54,35 @@ class OnnxValue:
     name: str
     dtype: np.dtype
 
-    def like(self, other: "OnnxValue | float | str") -> "OnnxValue":
+    def like(self, other: "OnnxValue | float | int | str") -> "OnnxValue":
         """A Python number or text as a constant of this value's dtype; a value as it is."""
         if isinstance(other, OnnxValue):
             return other
         return self.nodes.constant(np.array(other, self.dtype))
 
-    def _with(self, kind: str, other: "OnnxValue | float | str", dtype: Any = None) -> "OnnxValue":
+    def _with(
+        self, kind: str, other: "OnnxValue | float | int | str", dtype: Any = None
+    ) -> "OnnxValue":
         inputs = [self, self.like(other)]
         return self.nodes.add(kind, inputs, self.dtype if dtype is None else dtype)
 
-    def __add__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __add__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Add."""
         return self._with("Add", other)
 
-    def __sub__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __sub__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Subtract."""
         return self._with("Sub", other)
 
-    def __mul__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __mul__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Multiply."""
         return self._with("Mul", other)
 
-    def __truediv__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __truediv__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Divide."""
         return self._with("Div", other)
 
-    def __mod__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __mod__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """What is left of whole numbers after a division."""
         return self._with("Mod", other)
 
@@ -89,7 +91,7 @@ class OnnxValue:
         places_ = self.nodes.constant(np.array(places, self.dtype))
         return self.nodes.add("BitShift", [self, places_], self.dtype, direction="RIGHT")
 
-    def __xor__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __xor__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Either of each bit, not both."""
         return self._with("BitwiseXor", other)
 
@@ -98,25 +100,25 @@ class OnnxValue:
         return self._with("MatMul", other)
 
     # An object compares to a truth value; a tensor, as in NumPy, to a tensor of them.
-    def __eq__(self, other: "OnnxValue | float | str") -> "OnnxValue":  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __eq__(self, other: "OnnxValue | float | int | str") -> "OnnxValue":  # pyright: ignore[reportIncompatibleMethodOverride]
         """Compare."""
         return self._with("Equal", other, np.bool_)
 
     __hash__ = object.__hash__
 
-    def __lt__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __lt__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Compare."""
         return self._with("Less", other, np.bool_)
 
-    def __le__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __le__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Compare."""
         return self._with("LessOrEqual", other, np.bool_)
 
-    def __gt__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __gt__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Compare."""
         return self._with("Greater", other, np.bool_)
 
-    def __ge__(self, other: "OnnxValue | float") -> "OnnxValue":
+    def __ge__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Compare."""
         return self._with("GreaterOrEqual", other, np.bool_)
 
