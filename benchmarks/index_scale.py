@@ -1,13 +1,14 @@
 """More candidates than one would keep in memory: streamed in, built, and answered from the disk.
 
     python benchmarks/index_scale.py [--candidates 10000000] [--dim 64] [--kinds exact-int8 scann]
-        [--queries 100] [--k 100] [--folder FOLDER] [--json]
+        [--queries 100] [--k 100] [--folder FOLDER] [--steps write build answer] [--json]
 
 Blocks of clustered vectors are drawn one after another and written as they come. Each kind is then
 built of what is on the disk, saved, and opened again for single queries. Every step is a process of
 its own, of which the highest resident memory is reported (`VmHWM`, in MiB), pages of mapped files
 included. The truth is the float32 brute force of `turret.index.exact` over the mapped vectors;
-ScaNN is asked with several settings of its search.
+ScaNN is asked with several settings of its search. With `--folder` the files stay, and a step can
+be taken again by itself.
 """
 
 import json
@@ -144,13 +145,17 @@ def step(name: str, kind: str, folder: Path, options: Any) -> dict[str, Any]:
 
 def run(options: Any) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        folder = Path(name)
-        figures["write"] = step("write", "exact", folder, options)
-        for kind in dict.fromkeys(["exact", *options.kinds]):
+    kinds = dict.fromkeys(["exact", *options.kinds])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name if options.folder is None else options.folder)
+        folder.mkdir(exist_ok=True)
+        if "write" in options.steps:
+            figures["write"] = step("write", "exact", folder, options)
+        for kind in kinds:
             figures[kind] = {
-                "build": step("build", kind, folder, options),
-                "answer": step("answer", kind, folder, options),
+                one: step(one, kind, folder, options)
+                for one in ("build", "answer")
+                if one in options.steps
             }
     settings = {key: getattr(options, key) for key in ("candidates", "dim", "queries", "k")}
     return {"figures": figures, "machine": machine(), "settings": settings}
@@ -163,7 +168,8 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--k", type=int, default=100)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["exact-int8", "scann"])
-    parser.add_argument("--folder", help="where the files are written; some GB are needed")
+    parser.add_argument("--folder", help="where the files are written, some GB of them")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--step", choices=STEPS, help="a part of it; used by the benchmark itself")
     parser.add_argument("--kind", choices=KINDS, help="for --step")
     options = parser.parse_args()

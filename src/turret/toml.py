@@ -12,7 +12,7 @@ from turret.errors import RecipeError, nearest
 from turret.recipe.recipe import Recipe
 from turret.strict import convert
 
-__all__ = ["builtin", "builtin_names", "dumps", "load", "loads", "override", "replaced"]
+__all__ = ["builtin", "builtin_names", "dumps", "load", "loads", "override", "replaced", "value_of"]
 
 
 def loads(text: str | bytes, *, where: str = "recipe") -> Recipe:
@@ -89,7 +89,7 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
         >>> override(builtin("tutorial"), {"train.epochs": "5", "index.kind": "scann"}).train.epochs
         5
     """
-    values = {key: _value(text) for key, text in changes.items()}
+    values = {key: value_of(text) for key, text in changes.items()}
     return replaced(recipe, values, where="--set")
 
 
@@ -156,7 +156,19 @@ def _position(items: list[object], part: str, what: str) -> int:
     return int(part)
 
 
-def _value(text: str) -> object:
+def value_of(text: str) -> object:
+    """Read one value as TOML, and as a plain word when it is none.
+
+    Args:
+        text: what stands behind the equals sign.
+
+    Returns:
+        The value.
+
+    Example:
+        >>> value_of("5"), value_of("scann")
+        (5, 'scann')
+    """
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -2,8 +2,10 @@ import json
 
 from cli.conftest import Turret, World
 
+from turret.bundle.bundle import Bundle
 from turret.cli.indexing import picture
 from turret.index.tuning import Point
+from turret.recipe.recipe import Index
 
 
 def test_a_tuned_index_is_shown_and_drawn(turret: Turret, world: World) -> None:
@@ -21,6 +23,23 @@ def test_a_target_out_of_range_is_refused(turret: Turret, world: World) -> None:
     done = turret("index", world.bundle, "--target-recall", "1.5")
     assert done.code == 1
     assert "target_recall: got 1.5, expected a number above 0, at most 1" in done.err
+
+
+def test_parameters_of_the_kind_are_set(turret: Turret, world: World) -> None:
+    done = turret("index", world.bundle, "--kind", "exact", "--set", "storage=int8")
+    assert done.code == 0, done.err
+    bundle = Bundle.open(world.bundle)
+    assert bundle.index.settings == {"storage": "int8"}
+    assert bundle.recipe is not None
+    assert bundle.recipe.index == Index(kind="exact", parameters={"storage": "int8"})
+    wrong = turret("index", world.bundle, "--kind", "faiss", "--set", "leaves=20")
+    assert wrong.code == 1
+    assert "no such index parameter: got 'leaves', expected one of lists" in wrong.err
+    wrong = turret("index", world.bundle, "--kind", "exact", "--set", "storage=[1]")
+    assert wrong.code == 2 and "--set: parameters" in wrong.err
+    both = turret("index", world.bundle, "--target-recall", "0.9", "--set", "leaves=20")
+    assert both.code == 2 and "leave --set out" in both.err
+    assert turret("index", world.bundle).code == 0
 
 
 def test_a_picture_of_three_choices() -> None:

@@ -10,7 +10,7 @@ from contracts.index_contract import IndexContract, whole_numbers
 
 from turret.errors import CandidateIndexError, QueryError
 from turret.index import registry
-from turret.index.base import Index
+from turret.index.base import Index, Parameter
 from turret.index.candidates import Candidates
 from turret.index.changes import ChangeLog
 from turret.index.live import LiveIndex
@@ -197,10 +197,10 @@ def test_changes_made_while_it_is_compacted_are_kept(monkeypatch: pytest.MonkeyP
     live = LiveIndex(registry.build("exact", ids=["a", "b"], vectors=np.eye(2)))
     build = registry.of
 
-    def slow(kind: str, candidates: Candidates) -> Index:
+    def slow(kind: str, candidates: Candidates, **parameters: Parameter) -> Index:
         live.remove(["a"])
         live.put(["c"], np.array([[3, 3]], dtype=np.float32))
-        return build(kind, candidates)
+        return build(kind, candidates, **parameters)
 
     monkeypatch.setattr(registry, "of", slow)
     live.compacted()
@@ -230,3 +230,18 @@ def test_a_change_that_cannot_be_kept_is_not_made() -> None:
     with pytest.raises(OSError, match="disk full"):
         live.remove(["a"])
     assert live.view().search(np.ones((1, 1)), 1).ids.tolist() == [["a"]]
+
+
+def test_a_compaction_keeps_the_settings_while_they_suit() -> None:
+    vectors = whole_numbers(60, 4, seed=0)
+    names = [f"item {row}" for row in range(60)]
+    index = registry.build("faiss", ids=names[:20], vectors=vectors[:20], lists=3)
+    live = LiveIndex(index)
+    live.put(names[20:30], vectors[20:30])
+    assert live.compacted().settings == index.settings
+    live.put(names[30:], vectors[30:])
+    live.put(["one more"], vectors[:1])
+    assert live.compacted().settings["lists"] == 0
+    small = LiveIndex(registry.build("exact", ids=["a"], vectors=vectors[:1], storage="int8"))
+    small.put(names, vectors)
+    assert small.compacted().settings == {"storage": "int8"}

@@ -7,14 +7,14 @@ from turret.bundle.bundle import Bundle
 from turret.data.dataset import Dataset
 from turret.data.splits import split
 from turret.data.synthetic import synthetic
-from turret.errors import BundleError, SplitError
+from turret.errors import BundleError, CandidateIndexError, SplitError
 from turret.evaluation.evaluate import evaluate
 from turret.pipeline.training import Outcome, train
 from turret.pipeline.validation import validation_of
 from turret.recipe.data import Data, Split
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
-from turret.recipe.recipe import Evaluation, Recipe
+from turret.recipe.recipe import Evaluation, Index, Recipe
 from turret.recipe.stopping import EarlyStopping
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
@@ -116,6 +116,27 @@ def test_another_directory_is_refused_before_the_work_begins(tmp_path: Path) -> 
             output=tmp_path,
         )
     assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_parameters_of_the_index_are_used(dataset: Dataset, tmp_path: Path) -> None:
+    chosen = Index(kind="exact", parameters={"storage": "int8"})
+    short = msgspec.structs.replace(RECIPE, index=chosen, train=Train(epochs=1), split=Split())
+    made = train(short, output=tmp_path / "int8", dataset=dataset)
+    bundle = Bundle.open(made.bundle)
+    assert bundle.index.settings == {"storage": "int8"}
+    assert bundle.recipe == short
+
+
+def test_parameters_that_no_index_has_are_refused_before_the_data(tmp_path: Path) -> None:
+    files = Data(files="none", query_id="a", candidate_id="b")
+    for kind, parameters, message in (
+        ("scann", {"leafs": 9}, "no such index parameter: got 'leafs'"),
+        ("exact", {"storage": "int4"}, "an index parameter cannot be used"),
+        ("faiss", {"lists": "many"}, "an index parameter cannot be used"),
+    ):
+        chosen = msgspec.convert({"kind": kind, "parameters": parameters}, Index)
+        with pytest.raises(CandidateIndexError, match=message):
+            train(msgspec.structs.replace(RECIPE, data=files, index=chosen), output=tmp_path / "x")
 
 
 def test_nothing_is_written_when_a_part_is_empty(dataset: Dataset, tmp_path: Path) -> None:

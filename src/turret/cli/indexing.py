@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from turret.cli.arguments import Bundle, Json
+from turret.cli.arguments import Bundle, Json, changes
 from turret.cli.output import json_value, say, show, table
 
 if TYPE_CHECKING:
@@ -43,16 +43,27 @@ def index(
     k: Annotated[
         int, typer.Option("--k", "-k", min=1, help="For --target-recall: answers of a query.")
     ] = 100,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter: --set leaves=2000."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Build the index of a bundle anew, in place."""
     if target_recall is not None:
+        if settings:
+            raise typer.BadParameter("--target-recall finds the settings itself: leave --set out.")
         _tune(bundle, kind=kind or "scann", target_recall=target_recall, k=k, as_json=as_json)
         return
+    from turret import toml
     from turret.pipeline.revision import rebuild_index
+    from turret.recipe.recipe import Index
+    from turret.strict import convert
 
     kind = kind or "exact"
-    built = rebuild_index(bundle, kind=kind)
+    given = {name: toml.value_of(text) for name, text in changes(settings or ()).items()}
+    config = convert({"kind": kind, "parameters": given}, Index, where="--set")
+    built = rebuild_index(bundle, kind=kind, parameters=config.parameters)
     if as_json:
         json_value({"bundle": str(bundle), "kind": kind, "candidates": len(built)})
     else:

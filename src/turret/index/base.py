@@ -8,7 +8,7 @@ index: an approximate one may miss a candidate but never misstates a score.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -114,6 +114,18 @@ class Index(ABC):
         Raises:
             CandidateIndexError: if a parameter does not exist or cannot be used.
             MissingPartError: if the kind needs a library that is not installed.
+        """
+
+    @classmethod
+    @abstractmethod
+    def check_parameters(cls, parameters: Mapping[str, Parameter]) -> None:
+        """Refuses settings that no index of this kind has.
+
+        Args:
+            parameters: settings by name.
+
+        Raises:
+            CandidateIndexError: if there is no such setting, or a value is impossible.
         """
 
     @classmethod

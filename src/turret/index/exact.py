@@ -3,7 +3,7 @@
 This is the oracle that approximate indexes are measured against, and what they fall back on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -173,6 +173,11 @@ class ExactIndex(Index):
         if storage == "float32":
             return cls(candidates)
         return cls(candidates, codes=Codes.of(candidates.vectors, storage))
+
+    @classmethod
+    def check_parameters(cls, parameters: Mapping[str, Parameter]) -> None:
+        """Refuses what `ExactParameters` has not. See `Index.check_parameters`."""
+        with_overrides(ExactParameters(), parameters)
 
     @classmethod
     def load(cls, directory: Path, candidates: Candidates) -> "ExactIndex":

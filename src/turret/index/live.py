@@ -213,7 +213,7 @@ class LiveIndex:
         """
         view = self.collect()
         try:
-            base = registry.of(view.base.kind, view.remaining())
+            base = registry.again(view.base, view.remaining())
         except BaseException:
             self.forget()
             raise

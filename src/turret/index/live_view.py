@@ -1,6 +1,6 @@
 """A changing index as of one change: what a search of it sees."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -269,6 +269,11 @@ class LiveView(Index):
     def build(cls, candidates: Candidates, **parameters: Parameter) -> "LiveView":
         """Not built directly."""
         raise CandidateIndexError("a live index is made of another one", fix="Use LiveIndex.")
+
+    @classmethod
+    def check_parameters(cls, parameters: Mapping[str, Parameter]) -> None:
+        """It has the settings of its base."""
+        raise CandidateIndexError("a live index has the settings of its base", got=dict(parameters))
 
     @classmethod
     def load(cls, directory: Path, candidates: Candidates) -> "LiveView":

@@ -1,7 +1,7 @@
 """What the approximate kinds share: a library proposes candidates, which are then reranked."""
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +22,9 @@ __all__ = ["BRUTE_FORCE_BELOW", "ProposingIndex", "ProposingParameters"]
 
 BRUTE_FORCE_BELOW = 20_000
 """With fewer candidates than this, an index that was not told otherwise scores them all."""
+
+# Candidates that stand for those which are not there yet.
+_MANY, _LONG = 1_000_000, 64
 
 
 class _AbstractStruct(msgspec.StructMeta, ABCMeta):
@@ -114,6 +117,12 @@ class ProposingIndex(Index):
         settings = cls._settings(candidates, parameters)
         searcher = cls._make(candidates, settings)
         return cls(candidates, parameters=settings, searcher=searcher)
+
+    @classmethod
+    def check_parameters(cls, parameters: Mapping[str, Parameter]) -> None:
+        """Refuses what its `parameters_type` has not. See `Index.check_parameters`."""
+        suited = cls.parameters_type.suited_to(_MANY, _LONG, given=dict(parameters))
+        with_overrides(suited, parameters)
 
     @classmethod
     def load(cls, directory: Path, candidates: Candidates) -> "ProposingIndex":

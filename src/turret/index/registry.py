@@ -1,6 +1,6 @@
 """The kinds of index by name: `exact`, `scann`, `faiss`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from turret.index.candidates import Candidates
 from turret.index.description import peek_kind
 from turret.index.exact import ExactIndex
 
-__all__ = ["build", "kinds", "load", "load_of", "of"]
+__all__ = ["again", "build", "check_parameters", "kinds", "load", "load_of", "of"]
 
 
 def _exact() -> type[Index]:
@@ -104,6 +104,43 @@ def of(kind: str, candidates: Candidates, **parameters: Parameter) -> Index:
         MissingPartError: if the kind needs a library that is not installed.
     """
     return _class_of(kind).build(candidates, **parameters)
+
+
+def again(index: Index, candidates: Candidates) -> Index:
+    """Builds an index like another one, over the candidates that have taken the place of its own.
+
+    Args:
+        index: the other one.
+        candidates: what the new one will search.
+
+    Returns:
+        An index of the same kind with the same settings; an approximate one has settings that suit
+        the candidates where they are less than half or more than twice as many as before.
+
+    Raises:
+        MissingPartError: if the kind needs a library that is not installed.
+    """
+    alike = len(index) <= 2 * len(candidates) and len(candidates) <= 2 * len(index)
+    settings = index.settings if alike or index.is_exact else {}
+    return of(index.kind, candidates, **settings)
+
+
+def check_parameters(kind: str, parameters: Mapping[str, Parameter]) -> None:
+    """Refuses settings that no index of a kind has, before there are candidates.
+
+    Args:
+        kind: a name out of `kinds()`.
+        parameters: settings by name.
+
+    Raises:
+        CandidateIndexError: if there is no such kind or setting, or a value is impossible.
+
+    Example:
+        >>> check_parameters("scann", {"leafs": 100})
+        Traceback (most recent call last):
+        turret.errors.CandidateIndexError: there is no such index parameter: got 'leafs', ...
+    """
+    _class_of(kind).check_parameters(parameters)
 
 
 def load(

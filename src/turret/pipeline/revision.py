@@ -1,7 +1,7 @@
 """What is done to a bundle after its training: judging it again, building its index anew."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -18,7 +18,7 @@ from turret.errors import BundleError, DataError
 from turret.evaluation.parts import EpochFigures
 from turret.evaluation.report import Report
 from turret.index import registry
-from turret.index.base import Index
+from turret.index.base import Index, Parameter
 from turret.index.tuning import Curve, tune
 from turret.model.trained import TrainedModel
 from turret.pipeline.judging import judge, write_report
@@ -81,7 +81,12 @@ def evaluate_bundle(
     return report
 
 
-def rebuild_index(directory: str | os.PathLike[str], *, kind: str) -> Index:
+def rebuild_index(
+    directory: str | os.PathLike[str],
+    *,
+    kind: str,
+    parameters: Mapping[str, Parameter] | None = None,
+) -> Index:
     """Build the index of a bundle anew and put it in the place of the old one.
 
     The report in the bundle stays, with a warning that it was made before.
@@ -89,17 +94,20 @@ def rebuild_index(directory: str | os.PathLike[str], *, kind: str) -> Index:
     Args:
         directory: the bundle; it changes at once or not at all.
         kind: `exact`, `scann` or `faiss`.
+        parameters: settings of the kind, in place of those that suit the candidates.
 
     Returns:
         The index.
 
     Raises:
         BundleError: there is no whole bundle.
+        CandidateIndexError: a setting does not exist or cannot be used.
         MissingPartError: the library for that kind is not installed.
     """
     bundle = Bundle.open(directory)
-    index = registry.of(kind, bundle.index.candidates)
-    _told(bundle.with_index(index)).save(directory)
+    given = dict(parameters or {})
+    index = registry.of(kind, bundle.index.candidates, **given)
+    _told(bundle.with_index(index), given).save(directory)
     return index
 
 
@@ -133,15 +141,16 @@ def tune_index(
         target_recall=target_recall,
         k=k,
     )
-    _told(bundle.with_index(index, curve)).save(directory)
+    _told(bundle.with_index(index, curve), {}).save(directory)
     return curve
 
 
-def _told(bundle: Bundle) -> Bundle:
+def _told(bundle: Bundle, parameters: dict[str, Parameter]) -> Bundle:
     """Return the bundle with a recipe and a report that know of its new index."""
     recipe, report = bundle.recipe, bundle.report
     if recipe is not None:
-        config = msgspec.convert({"kind": bundle.index.kind}, IndexConfig)
+        plain = {"kind": bundle.index.kind, "parameters": parameters}
+        config = msgspec.convert(plain, IndexConfig)
         recipe = msgspec.structs.replace(recipe, index=config)
     if report is not None:
         before = [text for text in _sentences(report) if not text.startswith(_REBUILT)]

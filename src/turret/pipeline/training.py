@@ -16,6 +16,7 @@ from turret.data.parts import Split
 from turret.data.splits import split
 from turret.evaluation.report import Report
 from turret.index import registry
+from turret.index.candidates import Candidates
 from turret.model.bodies.custom_class import custom_class
 from turret.model.trained import TrainedModel
 from turret.pipeline.judging import epochs_of, judge
@@ -101,7 +102,8 @@ def train(
     result = _fit(recipe, parts, hooks=hooks, checkpoints=checkpoints, resume=resume, start=earlier)
     clock.lap("fit")
     vectors = result.trained.candidate_vectors(parts.train.candidates)
-    index = registry.build(recipe.index.kind, ids=parts.train.candidate_ids, vectors=vectors)
+    candidates = Candidates(parts.train.candidate_ids, vectors)
+    index = registry.of(recipe.index.kind, candidates, **recipe.index.parameters)
     clock.lap("index")
     epochs = epochs_of(result.history)
     report = judge(result.trained, parts, recipe, index=index, epochs=epochs)
@@ -139,10 +141,11 @@ def checkpoints_of(output: str | os.PathLike[str]) -> Path:
 
 
 def _check(recipe: Recipe) -> None:
-    """Refuse what names an optimizer or a class that is not there, before the data are loaded."""
+    """Refuse what names something that is not there, before the data are loaded."""
     Program.of(recipe.model, recipe.loss, recipe.train)
     for name in recipe.model.custom_classes:
         custom_class(name)
+    registry.check_parameters(recipe.index.kind, recipe.index.parameters)
 
 
 def _fit(

@@ -66,9 +66,11 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Args:
         kind: exact search, or approximate search with ScaNN or FAISS.
+        parameters: settings of the kind by name, in place of those that suit the candidates.
     """
 
     kind: Literal["exact", "scann", "faiss"] = "exact"
+    parameters: dict[str, int | float | str] = {}
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -120,7 +120,7 @@ def compacted(bundle: Bundle, view: LiveView, memory: Memory, *, number: int) ->
     return replace(
         bundle,
         candidates=table,
-        index=registry.of(view.base.kind, remaining),
+        index=registry.again(view.base, remaining),
         candidate_count=counts,
         seen_indptr=indptr,
         seen_rows=seen[order].astype(np.int32),
