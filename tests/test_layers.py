@@ -27,6 +27,7 @@ LAYERS = (
     "index",
     "bundle",
     "recommender",
+    "card",
     "pipeline",
     "serving",
     "export",

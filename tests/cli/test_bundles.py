@@ -106,6 +106,22 @@ def test_a_whole_bundle_and_a_damaged_one(turret: Turret, world: World) -> None:
     assert "vectors.safetensors is damaged" in done.err
 
 
+def test_the_card(turret: Turret, world: World) -> None:
+    done = turret("card", world.bundle)
+    assert done.code == 0, done.err
+    name = world.bundle.name
+    assert f"\n# {name}\n" in done.out and done.out.startswith('---\nlicense: "unknown"\n')
+    report = Bundle.open(world.bundle).report
+    assert report is not None
+    ndcg = report["model"]["seen_excluded"]["ndcg@5"]  # pyright: ignore[reportIndexIssue]
+    assert f"| ndcg\\@5 | {ndcg:.4f} |" in done.out.replace("**", "")
+    file = world.folder / "README.md"
+    done = turret("card", world.bundle, "--output", file, "--license", "mit")
+    assert (done.code, done.out) == (0, "")
+    assert file.read_text(encoding="utf-8").startswith('---\nlicense: "mit"\n')
+    file.unlink()
+
+
 def test_the_doctor(turret: Turret) -> None:
     found = json.loads(turret("doctor", "--json").out)
     assert set(found) == {"system", "versions", "devices", "optional"}

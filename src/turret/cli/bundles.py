@@ -1,4 +1,4 @@
-"""The commands about bundles and the installation: `evaluate`, `compare`, `verify`, `doctor`."""
+"""Commands about bundles, `evaluate`, `compare`, `verify`, `card`, and about what is installed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from turret.cli.arguments import AllowCustom, Bundle, Json
 from turret.cli.output import json_value, mapping, nearby, say
 
-__all__ = ["add_commands", "compare", "doctor", "evaluate", "verify"]
+__all__ = ["add_commands", "card", "compare", "doctor", "evaluate", "verify"]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -20,6 +20,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
     app.command("compare")(compare)
     app.command("verify")(verify)
+    app.command("card")(card)
     app.command("doctor")(doctor)
 
 
@@ -90,6 +91,37 @@ def verify(bundle: Bundle, as_json: Json = False) -> None:
         json_value({"bundle": str(bundle), "ok": True, "files": len(files), "bytes": total})
     else:
         typer.echo(f"{bundle} is whole: {len(files)} files, {total:,} bytes.")
+
+
+def card(
+    bundle: Bundle,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the card there instead of printing it."),
+    ] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(
+            "--license",
+            metavar="ID",
+            help="Under which licence the model may be used, such as apache-2.0: the bundle does "
+            "not know.",
+        ),
+    ] = None,
+) -> None:
+    """Write what a bundle is, its data, its figures and its limits, as a page of Markdown."""
+    from turret.bundle.bundle import Bundle as Opened
+    from turret.card.card import UNKNOWN
+    from turret.card.card import card as drawn
+    from turret.storage.replacing import replace_file
+
+    name = bundle.resolve().name
+    page = drawn(Opened.open(bundle), name=name, license=license or UNKNOWN)
+    if output is None:
+        typer.echo(page, nl=False)
+    else:
+        replace_file(output, page.encode("utf-8"))
+        say(f"Card: {nearby(output)}")
 
 
 def doctor(as_json: Json = False) -> None:
