@@ -65,6 +65,7 @@ def test_every_kind_of_value_reads_back_equal() -> None:
             "train.early_stopping.patience": "2",
             "train.schedule": '{kind = "cosine", warmup = 100, end = 0.5}',
             "train.dense_optimizer": "adamw",
+            "index.parameters.storage": "int8",
             "train.dense_optimizer_options.weight_decay": "0.1",
             "train.dense_optimizer_options.nesterov": "true",
             "model.query.body": '[{kind = "mlp", hidden = [64, 32]}]',
@@ -76,6 +77,7 @@ def test_every_kind_of_value_reads_back_equal() -> None:
     assert recipe.train.schedule == Schedule(kind="cosine", warmup=100, end=0.5)
     assert recipe.train.dense_optimizer_options == {"weight_decay": 0.1, "nesterov": True}
     assert recipe.model.query.body == (MLP([64, 32]),)
+    assert recipe.index.parameters == {"storage": "int8"}
     assert loads(dumps(recipe)) == recipe
     assert hash(loads(dumps(recipe))) == hash(recipe)
 

@@ -17,6 +17,7 @@ from turret.recipe.checks import (
 from turret.recipe.data import Data, Split
 from turret.recipe.features.history import History
 from turret.recipe.loss import Loss, Softmax
+from turret.recipe.options import Options
 from turret.recipe.sampled import Sampled
 from turret.recipe.towers import TwoTower
 from turret.recipe.training import Train, batch_unit
@@ -71,6 +72,10 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     kind: Literal["exact", "scann", "faiss"] = "exact"
     parameters: dict[str, int | float | str] = {}
+
+    def __post_init__(self) -> None:
+        """Keep a value."""
+        msgspec.structs.force_setattr(self, "parameters", Options(self.parameters))
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

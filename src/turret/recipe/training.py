@@ -11,19 +11,13 @@ from turret.recipe.checks import (
     require_seed,
 )
 from turret.recipe.loss import Loss
+from turret.recipe.options import Options
 from turret.recipe.schedule import Schedule
 from turret.recipe.stopping import Checkpointing, EarlyStopping, WarmStart
 
 __all__ = ["BatchUnit", "Train", "batch_unit"]
 
 BatchUnit = Literal["pairs", "queries", "moments"]
-
-
-class _Options(dict[str, bool | int | float | str]):
-    """Keyword arguments that are a value, so that what holds them has a hash."""
-
-    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]  # a dict's is None
-        return hash(frozenset(self.items()))
 
 
 class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +107,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         require(0 <= balance <= 1, "train.query_balance", balance, "from 0 to 1")
         between = average is None or 0 < average < 1
         require(between, "train.averaging", average, "between 0 and 1")
-        options = _Options(self.dense_optimizer_options)
+        options = Options(self.dense_optimizer_options)
         msgspec.structs.force_setattr(self, "dense_optimizer_options", options)
         named = self.dense_optimizer is not None or not options
         require(named, "train.dense_optimizer_options", options, "train.dense_optimizer with them")
