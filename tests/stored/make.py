@@ -165,7 +165,7 @@ NEW = {
 """Three queries that no bundle knows; some features are missing or were never met."""
 
 
-def answers(recommender: Recommender) -> dict[str, object]:
+def answers(recommender: Recommender) -> dict[str, dict[str, Any]]:
     """What a bundle answers: by id, to new queries, and by candidate."""
     columns = recommender.bundle.query_encoder.columns
     new = {name: NEW[name] for name in columns if name in NEW}
