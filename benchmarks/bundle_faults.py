@@ -7,7 +7,7 @@ over OLD in turn, is killed (SIGKILL) at a moment that is uniform over the time 
 What stands there must then be what stood there before, or NEW, to the byte, and open; the next save
 must leave nothing else behind.
 
-Each flip is of one bit, uniform over the bytes of all files of OLD, the manifest included; half as
+Each flip is of one bit, uniform over the bytes of all files of NEW, the manifest included; half as
 many again are flips in the manifest alone. Opening must refuse the bundle and name the file.
 """
 
@@ -32,14 +32,21 @@ from turret.bundle.bundle import Bundle
 from turret.errors import TurretError
 from turret.storage.damage import MANIFEST
 
-SAVER = """
-import sys
+SERVER = """
+import os, sys
 from turret.bundle.bundle import Bundle
-bundle = Bundle.open(sys.argv[1])
 for line in sys.stdin:
-    print("started", flush=True)
-    bundle.save(line.rstrip("\\n"))
-    print("saved", flush=True)
+    child = os.fork()
+    if child == 0:
+        bundle = Bundle.open(sys.argv[1])
+        print("started", flush=True)
+        bundle.save(line.rstrip("\\n"))
+        print("saved", flush=True)
+        os._exit(0)
+    print(child, flush=True)
+    sys.stdin.readline()
+    os.waitpid(child, 0)
+    print("over", flush=True)
 """
 
 
@@ -53,44 +60,55 @@ def digest(bundle: Path) -> str:
 
 
 class Saver:
-    """A process that saves a bundle whenever it is told where."""
+    """Saves a bundle, each time in a process of its own, forked from one that has imported all."""
 
     def __init__(self, bundle: Path):
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", SAVER, str(bundle)],
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", SERVER, str(bundle)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def start(self, place: Path) -> None:
-        """Let it save; returns when it begins."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{place}\n")
-        self.process.stdin.flush()
-        self.wait()
+    def start(self, place: Path) -> int:
+        """Let it save; returns the number of the process when it begins."""
+        self._tell(str(place))
+        child = int(self.hear())
+        assert self.hear() == "started"
+        return child
 
-    def wait(self) -> None:
+    def hear(self) -> str:
         """Wait for what it says next."""
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline()
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
-    def kill(self) -> None:
-        """End it as it stands."""
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+    def end(self) -> None:
+        """Wait until the process that saves is gone."""
+        self._tell("")
+        # It may have said that it was done.
+        while self.hear() != "over":
+            pass
+
+    def close(self) -> None:
+        """End it all."""
+        self._process.communicate()
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
 
 
-def seconds_of_a_save(new: Path, place: Path, *, times: int = 5) -> float:
+def seconds_of_a_save(saver: Saver, place: Path, *, times: int = 5) -> float:
     """How long a save takes that nobody kills: the longest of a few."""
-    saver, found = Saver(new), []
+    found: list[float] = []
     for _ in range(times):
-        began = time.monotonic()
         saver.start(place)
-        saver.wait()
+        began = time.monotonic()
+        assert saver.hear() == "saved"
         found.append(time.monotonic() - began)
-    saver.kill()
-    return max(found[1:])
+        saver.end()
+    return max(found)
 
 
 def kills(
@@ -98,26 +116,26 @@ def kills(
 ) -> Iterator[dict[str, Any]]:
     """Kill saves; says of each what was found."""
     rng, place = random.Random(seed), folder / "target"
-    span = seconds_of_a_save(new, folder / "measured")
-    names = {digest(old): "old", digest(new): "new"}
-    following = Saver(new)
+    # What was written by an earlier Turret may be written in more files now.
+    names = {digest(old): "old", digest(Bundle.open(new).save(folder / "new")): "new"}
+    saver = Saver(new)
+    span = seconds_of_a_save(saver, folder / "measured")
     for turn in range(number):
         replaces = turn % 2 == 1
         shutil.rmtree(place, ignore_errors=True)
         if replaces:
             shutil.copytree(old, place)
-        saver, following = following, Saver(new)
+        child = saver.start(place)
         after = rng.random() * span
-        began = time.monotonic()
-        saver.start(place)
-        time.sleep(max(0.0, after - (time.monotonic() - began)))
-        saver.kill()
+        time.sleep(after)
+        os.kill(child, signal.SIGKILL)
+        saver.end()
         found = "nothing"
         if place.exists():
             found = names.get(digest(place), "something else")
             Bundle.open(place)
+        left = _left(folder)
         allowed = ("old", "new") if replaces else ("nothing", "new")
-        left = [path.name for path in folder.iterdir() if path.name.startswith(".target.")]
         yield {
             "replaces": replaces,
             "seconds": after,
@@ -125,11 +143,15 @@ def kills(
             "right": found in allowed and len(left) <= 1,
             "left": len(left),
         }
-    following.start(place)
-    following.wait()
-    following.kill()
-    left = [path.name for path in folder.iterdir() if path.name.startswith(".target.")]
-    assert not left, f"the save after the last kill left {left}"
+    saver.start(place)
+    assert saver.hear() == "saved"
+    saver.end()
+    saver.close()
+    assert not _left(folder), f"the save after the last kill left {_left(folder)}"
+
+
+def _left(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".target.")]
 
 
 def flips(
@@ -180,8 +202,8 @@ def run(
         for one in kills(old, new, number=kill, seed=seed, folder=folder):
             killed.append(one)
             say(f"{len(killed)}/{kill} {one}")
-        flipped = list(flips(old, number=flip, seed=seed, folder=folder))
-        manifest = list(flips(old, number=flip // 2, seed=seed + 1, folder=folder, only=MANIFEST))
+        flipped = list(flips(new, number=flip, seed=seed, folder=folder))
+        manifest = list(flips(new, number=flip // 2, seed=seed + 1, folder=folder, only=MANIFEST))
     for one in [*flipped, *manifest]:
         if not one["named"]:
             say(f"not named: {one}")
@@ -200,7 +222,10 @@ def run(
             "named": sum(one["named"] for one in [*flipped, *manifest]),
         },
         "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "settings": {"seed": seed, "bytes": sum(p.stat().st_size for p in old.rglob("*"))},
+        "settings": {
+            "seed": seed,
+            "bytes": sum(p.stat().st_size for p in new.rglob("*") if p.is_file()),
+        },
     }
 
 
