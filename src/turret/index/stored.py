@@ -18,6 +18,7 @@ from turret.data.vocabulary import as_ids
 from turret.errors import CandidateIndexError
 from turret.index.candidates import Candidates
 from turret.storage.files import read_table, reading, write_table
+from turret.storage.parquet import Allowance
 
 __all__ = ["Block", "parquet_blocks", "read_candidates", "write_candidates"]
 
@@ -99,11 +100,13 @@ def read_candidates(directory: Path) -> Candidates:
         CandidateIndexError: if a file is missing or damaged.
     """
     with reading(directory, error=CandidateIndexError):
-        ids = read_table(directory / _IDS, ["id"])["id"]
+        size = sum(path.stat().st_size for path in directory.iterdir())
+        allowance = Allowance.of(size)
+        ids = read_table(directory / _IDS, ["id"], allowance=allowance)["id"]
         # A plain view: a memory-mapped array makes each of its slices a mapping again.
         vectors = np.load(directory / _VECTORS, mmap_mode="r", allow_pickle=False).view(np.ndarray)
         known = directory / _COLUMNS
-        columns = pl.read_parquet(known, memory_map=False) if known.exists() else None
+        columns = read_table(known, [], allowance=allowance) if known.exists() else None
         return Candidates(ids, vectors, columns=columns)
 
 
