@@ -20,7 +20,7 @@ def test_what_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
     found = doctor.diagnose()
     assert "jax" in found.missing
     parts = {part.name: part for part in found.optional}
-    assert list(parts) == ["scann", "faiss-cpu", "tensorboardX", "optuna"]
+    assert list(parts) == ["scann", "faiss-cpu", "tensorboardX", "optuna", "qdrant-client", "psycopg"]
     assert parts["faiss-cpu"].install == (
         "pip install 'turret[faiss]' (in a checkout: pip install -e '.[faiss]')"
     )

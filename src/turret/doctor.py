@@ -30,6 +30,8 @@ _OPTIONAL = (
     ("approximate search", "faiss-cpu", "faiss"),
     ("TensorBoard logs", "tensorboardX", "tensorboard"),
     ("tuning", "optuna", "tune"),
+    ("Qdrant", "qdrant-client", "qdrant"),
+    ("PostgreSQL with pgvector", "psycopg", "pgvector"),
 )
 
 

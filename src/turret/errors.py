@@ -13,6 +13,7 @@
     ├── CheckpointError         a checkpoint is damaged, or belongs to another training
     ├── EvaluationError         a figure cannot be computed as asked
     ├── CandidateIndexError     an index cannot be built, loaded or searched
+    │   └── StoreError          a vector database is out of reach, or holds something else
     ├── ExportError             a model cannot be written in another stack's format
     ├── BundleError             a bundle is damaged, foreign or of a newer format
     ├── ServingError            a server cannot start, or does not answer
@@ -39,6 +40,7 @@ __all__ = [
     "RecipeError",
     "ServingError",
     "SplitError",
+    "StoreError",
     "TrainingError",
     "TrainingInterrupted",
     "TurretError",
@@ -156,6 +158,10 @@ class EvaluationError(TurretError):
 
 class CandidateIndexError(TurretError):
     """An index over candidate vectors cannot be built, loaded or searched."""
+
+
+class StoreError(CandidateIndexError):
+    """A vector database is out of reach, refuses, or does not hold what is searched."""
 
 
 class BundleError(TurretError):

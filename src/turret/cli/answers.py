@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from turret.cli.arguments import AllowCustom, Bundle, Depth, Json, query_values
+from turret.cli.arguments import (
+    AllowCustom,
+    Bundle,
+    Collection,
+    Depth,
+    Json,
+    SearchIn,
+    query_values,
+    require_search,
+)
 from turret.cli.output import json_value, say, show, table
 from turret.cli.progress import progress_of
 from turret.errors import QueryError
@@ -35,6 +44,20 @@ Output = Annotated[
     typer.Option(metavar="FILE", help="For --all: a .parquet, .jsonl or .csv file."),
 ]
 """Where the answers for every known query go."""
+
+
+_Query = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=VALUE",
+        help="One query: user_id=42, several columns divided by commas, or a JSON object. "
+        "Repeat it for further queries.",
+    ),
+]
+_K = Annotated[
+    int | None,
+    typer.Option("-k", min=1, help="How many answers for each query. [default: 10; --all: 100]"),
+]
 
 
 class _Answer(NamedTuple):
@@ -75,20 +98,8 @@ def add_commands(app: typer.Typer) -> None:
 
 def recommend(
     bundle: Bundle,
-    query: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN=VALUE",
-            help="One query: user_id=42, several columns divided by commas, or a JSON object. "
-            "Repeat it for further queries.",
-        ),
-    ] = None,
-    k: Annotated[
-        int | None,
-        typer.Option(
-            "-k", min=1, help="How many answers for each query. [default: 10; --all: 100]"
-        ),
-    ] = None,
+    query: _Query = None,
+    k: _K = None,
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Leave out what the query was trained on.")
     ] = False,
@@ -97,15 +108,22 @@ def recommend(
         bool, typer.Option("--all", help="Answer every known query, into the file of --output.")
     ] = False,
     output: Output = None,
+    search_in: SearchIn = None,
+    collection: Collection = None,
     allow_custom: AllowCustom = None,
     as_json: Json = False,
 ) -> None:
     """Print the best candidates of each query."""
     from turret.recommender.recommender import Recommender
 
+    require_search(search_in, collection)
     _check(every=every, output=output, query=query)
     queries = [query_values(text) for text in query or ()]
     recommender = Recommender.load(bundle, allow_custom=allow_custom or ())
+    if search_in is not None:
+        from turret.recommender.stores import searching
+
+        recommender = searching(recommender, bundle, search_in, collection=collection)
     # More than there are candidates only costs memory.
     k = min(k or (10 if output is None else 100), max(1, recommender.candidates.height))
     how = _How(exclude_seen=exclude_seen, where=where)

@@ -14,7 +14,18 @@ from turret.errors import QueryError, RecipeError
 if TYPE_CHECKING:
     from turret.recipe.recipe import Recipe
 
-__all__ = ["AllowCustom", "Bundle", "Depth", "Json", "changes", "query_values", "recipe_of"]
+__all__ = [
+    "AllowCustom",
+    "Bundle",
+    "Collection",
+    "Depth",
+    "Json",
+    "SearchIn",
+    "changes",
+    "query_values",
+    "recipe_of",
+    "require_search",
+]
 
 AllowCustom = Annotated[
     list[str] | None,
@@ -28,8 +39,20 @@ AllowCustom = Annotated[
 Bundle = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A directory that a training wrote.")
 ]
+Collection = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The name in the vector database. [default: BUNDLE's name]"),
+]
 Depth = Annotated[int, typer.Option("-k", min=1, help="How many answers for each input.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+SearchIn = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--search-in",
+        metavar="qdrant|pgvector URL",
+        help="Search in this vector database, to which the bundle was pushed.",
+    ),
+]
 
 
 def changes(settings: Iterable[str]) -> dict[str, str]:
@@ -135,3 +158,19 @@ def recipe_of(name: str) -> "Recipe":
     if name in toml.builtin_names() and not Path(name).exists():
         return toml.builtin(name)
     return toml.load(name)
+
+
+def require_search(search_in: tuple[str, str] | None, collection: str | None) -> None:
+    """Refuse the name of a collection where none is searched.
+
+    Args:
+        search_in: what `--search-in` says.
+        collection: what `--collection` says.
+
+    Raises:
+        QueryError: there is a collection, and no database.
+    """
+    if collection is not None and search_in is None:
+        raise QueryError(
+            "--collection names what --search-in searches", fix="Give both, or neither."
+        )

@@ -1,13 +1,16 @@
 """The command `index`: building, tuning and pushing the index of a bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from turret.cli.arguments import Bundle, Json, changes
+from turret.cli.arguments import Bundle, Collection, Json, changes
 from turret.cli.output import json_value, say, show, table
+from turret.cli.progress import progress_of
+from turret.errors import QueryError
 
 if TYPE_CHECKING:
     from turret.index.tuning import Curve, Point
@@ -47,9 +50,27 @@ def index(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter: --set leaves=2000."),
     ] = None,
+    push: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="qdrant|pgvector URL",
+            help="Write the candidates to this vector database; the bundle stays as it is.",
+        ),
+    ] = None,
+    collection: Collection = None,
     as_json: Json = False,
 ) -> None:
-    """Build the index of a bundle anew, in place."""
+    """Build the index of a bundle anew, in place; or push it to a vector database."""
+    if push is not None:
+        if kind is not None or target_recall is not None or settings:
+            raise QueryError(
+                "--push leaves the index of the bundle as it is",
+                fix="Leave out --kind, --target-recall and --set, or --push.",
+            )
+        _push(bundle, push, collection=collection, as_json=as_json)
+        return
+    if collection is not None:
+        raise QueryError("--collection names a collection of --push", fix="Give --push, too.")
     if target_recall is not None:
         if settings:
             raise typer.BadParameter("--target-recall finds the settings itself: leave --set out.")
@@ -68,6 +89,33 @@ def index(
         json_value({"bundle": str(bundle), "kind": kind, "candidates": len(built)})
     else:
         say(f"{bundle} now answers with the index {kind!r} over {len(built):,} candidates.")
+
+
+def _push(bundle: Path, target: tuple[str, str], *, collection: str | None, as_json: bool) -> None:
+    from turret.recommender.stores import push_bundle
+
+    with ExitStack() as stack:
+        moves: list[Callable[[int], None]] = []
+
+        def progress(done: int, total: int) -> None:
+            if not moves:
+                move, stop = progress_of(total, "candidates")
+                stack.callback(stop)
+                moves.append(move)
+            moves[0](done)
+
+        pushed = push_bundle(bundle, target, collection=collection, progress=progress)
+    if as_json:
+        import msgspec
+
+        json_value({"bundle": str(bundle), **msgspec.to_builtins(pushed)})
+        return
+    written = f"wrote {pushed.written:,}" if pushed.written else "nothing was new"
+    left_out = f" Without {', '.join(pushed.left_out)}." if pushed.left_out else ""
+    say(
+        f"{pushed.store} holds the {pushed.candidates:,} candidates of {bundle} as "
+        f"{pushed.collection!r}, version {pushed.version}: {written}.{left_out}"
+    )
 
 
 def picture(points: Sequence["Point"]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from turret.cli.arguments import AllowCustom
+from turret.cli.arguments import AllowCustom, Collection, SearchIn, require_search
 
 if TYPE_CHECKING:
     from turret.serving.settings import Settings
@@ -87,6 +87,8 @@ def serve(
     poll: Poll = 2.0,
     drain: Drain = 30.0,
     allow_custom: AllowCustom = None,
+    search_in: SearchIn = None,
+    collection: Collection = None,
     model_name: ModelName = None,
     model_k: ModelK = 10,
     log_requests: LogRequests = False,
@@ -94,6 +96,7 @@ def serve(
 ) -> None:
     """Serve a bundle, or the newest of a folder, over HTTP."""
     given = locals()
+    require_search(search_in, collection)
     del given["workers"]
     # One query is too small to divide; processors serve other requests. Before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -117,6 +120,8 @@ def _arguments(target: Path, **given: Any) -> list[str]:
         option = f"--{name.replace('_', '-')}"
         if value is True:
             arguments.append(option)
+        elif isinstance(value, tuple):
+            arguments += [option, *map(str, cast("tuple[object, ...]", value))]
         elif value is not None and value is not False:
             several = cast("list[object]", value if isinstance(value, list) else [value])
             arguments += [word for one in several for word in (option, str(one))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -9,7 +10,21 @@ from jaxtyping import Bool, Int64
 from turret.index.candidates import Candidates
 from turret.index.ids import require_several
 
-__all__ = ["Filter", "filter_of"]
+__all__ = ["Asked", "Filter", "filter_of"]
+
+
+class Asked(NamedTuple):
+    """What a filter was made of.
+
+    Attributes:
+        where: a condition on the candidates' columns.
+        allow: the rows of the ids that are allowed; None: all.
+        deny: the rows of the ids that are denied; None: none.
+    """
+
+    where: str | None
+    allow: Int64[np.ndarray, " a"] | None
+    deny: Int64[np.ndarray, " b"] | None
 
 
 class Filter:
@@ -17,15 +32,18 @@ class Filter:
 
     Args:
         mask: whether a row is in it, `[n]`; not changed afterwards.
+        asked: what it was made of, for those who search by that instead of the mask.
 
     Example:
         >>> Filter(np.array([True, False, True])).rows.tolist()
         [0, 2]
     """
 
-    def __init__(self, mask: Bool[np.ndarray, " n"]) -> None:
+    asked: Asked | None = None
+
+    def __init__(self, mask: Bool[np.ndarray, " n"], *, asked: Asked | None = None) -> None:
         """Keep the mask."""
-        self._mask = mask
+        self._mask, self.asked = mask, asked
 
     @property
     def mask(self) -> Bool[np.ndarray, " n"]:
@@ -80,17 +98,20 @@ def filter_of(
             require_several(ids, what=f"{name} is")
     if allow is None and deny is None and where is None:
         return None
+    allowed = None if allow is None else candidates.rows(allow)
+    denied = None if deny is None else candidates.rows(deny)
+    asked = Asked(where, allowed, denied)
     if where is None:
         mask = np.full(len(candidates), allow is None)
     else:
         mask = candidates.where(where)
         if allow is None and deny is None:
-            return Filter(mask)
+            return Filter(mask, asked=asked)
         mask = mask.copy()
-    if allow is not None:
-        allowed = np.zeros(len(candidates), dtype=bool)
-        allowed[candidates.rows(allow)] = True
-        mask = allowed if where is None else mask & allowed
-    if deny is not None:
-        mask[candidates.rows(deny)] = False
-    return Filter(mask)
+    if allowed is not None:
+        inside = np.zeros(len(candidates), dtype=bool)
+        inside[allowed] = True
+        mask = inside if where is None else mask & inside
+    if denied is not None:
+        mask[denied] = False
+    return Filter(mask, asked=asked)

@@ -20,6 +20,8 @@ from turret.index.filters import filter_of
 from turret.index.hits import Hits
 from turret.index.live import LiveIndex
 from turret.index.live_view import LiveView
+from turret.index.stores.base import VectorStore
+from turret.index.stores.index import StoreIndex
 from turret.recommender import catalogue, exclusions
 from turret.recommender.answer import Answer, RowAnswer
 from turret.recommender.changes import opened
@@ -125,11 +127,11 @@ class Recommender:
                 live.apply(change)
         return cls(bundle, memory=Memory(changes)).seeing(live.view())
 
-    def seeing(self, view: LiveView) -> "Recommender":
-        """The same recommender with the candidates as of some change.
+    def seeing(self, view: LiveView | StoreIndex) -> "Recommender":
+        """The same recommender with the candidates as of some change, or with another search.
 
         Args:
-            view: of a live index that began with the bundle's.
+            view: of a live index that began with the bundle's, or a database's.
 
         Returns:
             A recommender that shares everything else.
@@ -139,6 +141,22 @@ class Recommender:
             same.__dict__.pop(name, None)
         same._index, same._candidates = view, view.candidates
         return same
+
+    def searching_in(self, store: VectorStore) -> "Recommender":
+        """The same recommender, with `recommend` and `answer` searching in a vector database.
+
+        Args:
+            store: what these candidates were pushed to; see `turret.index.stores.storing.push`.
+
+        Returns:
+            A recommender that shares everything else. It answers from exactly these candidates,
+            whatever is pushed later, and fails when they are gone.
+
+        Raises:
+            StoreError: if the database does not hold these candidates, as they are.
+        """
+        alive, moved = self._index.alive, self._moved
+        return self.seeing(StoreIndex(store, self._candidates, alive=alive, moved=moved))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the bundle; see `Bundle.save`.

@@ -71,6 +71,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         limits: what one request may ask for.
         batching: how requests are gathered.
         allow_custom: import paths of the classes of one's own that a bundle may name.
+        search_in: the kind and the address of a vector database that is searched; None: the index
+            of the bundle is.
+        collection: its name there; None: as the bundle, or the folder of versions, is called.
         poll: seconds between looks at a folder of versions.
         drain: seconds that requests under way have to end after a signal to stop.
         model_name: what clients of TensorFlow Serving's protocol call the model.
@@ -89,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: Limits = Limits()
     batching: Batching = Batching()
     allow_custom: tuple[str, ...] = ()
+    search_in: tuple[str, str] | None = None
+    collection: str | None = None
     poll: float = 2.0
     drain: float = 30.0
     model_name: str = "turret"
@@ -102,6 +107,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ServingError(
                 "A server that takes changes needs a token for them",
                 fix=f"Make one with openssl rand -hex 32, and give it in {WRITE}.",
+            )
+        if self.writable and self.search_in is not None:
+            raise ServingError(
+                "A server that takes changes searches in its own index, which knows them at once",
+                fix="Give --writable or --search-in, and not both.",
             )
         require(0 <= self.port <= 65535, "port", self.port, "0 to 65535")
         require(0 < self.poll < 3600, "poll", self.poll, "above 0 and below 3600")

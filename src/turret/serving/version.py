@@ -11,6 +11,7 @@ from turret.padding import padded_size
 from turret.recommender.changes import identity_of
 from turret.recommender.live import LiveRecommender
 from turret.recommender.recommender import Recommender
+from turret.recommender.stores import searching
 from turret.serving.operations import Asked, EmbedCandidates, EmbedQueries, Recommend, Similar
 from turret.serving.refusals import refusal_of
 from turret.serving.request_types import RequestTypes
@@ -62,11 +63,16 @@ class Version:
         Raises:
             BundleError: if it is damaged, or needs a class that is not allowed.
             CandidateIndexError: if it is to be written, and another process does.
+            StoreError: if it is to be searched in a database that does not hold its candidates.
         """
         if settings.writable:
             live = LiveRecommender(path, allow_custom=settings.allow_custom)
             return cls(live, settings.limits)
         recommender = Recommender.load(path, allow_custom=settings.allow_custom)
+        if settings.search_in is not None:
+            recommender = searching(
+                recommender, path, settings.search_in, collection=settings.collection
+            )
         if number is None:
             return cls(recommender, settings.limits)
         return cls(recommender, settings.limits, number=number, name=str(number))
