@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from cli.conftest import Turret, World
 
 from turret.bundle.bundle import Bundle
@@ -51,3 +52,55 @@ def test_a_picture_of_three_choices() -> None:
     assert lines[11] == "0.5000 |*" + " " * 59
     assert lines[6].index("*") == 8 + 30
     assert lines[-1].split() == ["1.000", "4.000", "ms"]
+
+
+def test_a_bundle_is_pushed_and_searched_there(turret: Turret, world: World) -> None:
+    place = world.folder / "qdrant"
+    pushed = turret("index", world.bundle, "--push", "qdrant", place, "--json")
+    assert pushed.code == 0, pushed.err
+    told = json.loads(pushed.out)
+    assert (told["store"], told["collection"]) == ("qdrant", "small")
+    assert (told["candidates"], told["written"], told["dim"], told["metric"]) == (30, 30, 8, "dot")
+    assert told["columns"] == ["item", "country", "title"] and told["left_out"] == []
+    again = turret("index", world.bundle, "--push", "qdrant", place)
+    assert (again.code, again.out) == (0, "")
+    assert f"as 'small', version {told['version']}: nothing was new." in again.err
+    asked = ("recommend", world.bundle, "--query", "user=u3", "--exclude-seen", "--json")
+    there = turret(*asked, "--search-in", "qdrant", place, "--where", "title <> 'Item 3, the'")
+    here = turret(*asked, "--where", "title <> 'Item 3, the'")
+    assert there.code == 0, there.err
+    ids = [json.loads(done.out)[0]["ids"] for done in (there, here)]
+    assert ids[0] == ids[1] and len(ids[0]) > 0
+
+
+def test_pushing_used_wrongly(turret: Turret, world: World) -> None:
+    place = world.folder / "nowhere"
+    both = turret("index", world.bundle, "--push", "qdrant", place, "--kind", "exact")
+    assert (both.code, "--push leaves the index" in both.err) == (2, True)
+    alone = turret("index", world.bundle, "--collection", "x")
+    assert (alone.code, "Give --push" in alone.err) == (2, True)
+    unknown = turret("index", world.bundle, "--push", "milvus", place)
+    assert (unknown.code, "there is no such vector database" in unknown.err) == (1, True)
+    query = ("recommend", world.bundle, "--query", "user=u3")
+    alone = turret(*query, "--collection", "x")
+    assert (alone.code, "--search-in searches" in alone.err) == (2, True)
+    nothing = turret(*query, "--search-in", "qdrant", place, "--collection", "x")
+    assert (nothing.code, "does not hold the candidates" in nothing.err) == (1, True)
+
+
+def test_workers_are_told_which_database(
+    turret: Turret, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    def supervise(arguments: list[str], settings: object, *, workers: int) -> int:
+        started.append(arguments)
+        return 0
+
+    monkeypatch.setattr("turret.serving.workers.supervise", supervise)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    database = ("--search-in", "pgvector", "postgresql://db/films", "--collection", "films")
+    assert turret("serve", world.bundle, "--workers", "2", *database).code == 0
+    arguments = " ".join(started[0])
+    assert "--search-in pgvector postgresql://db/films --collection films" in arguments
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)

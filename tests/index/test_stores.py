@@ -58,7 +58,6 @@ class TestQdrant(_Contract):
         """None is needed."""
 
 
-@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection:UserWarning")
 class TestQdrantServer(_Contract):
     """What goes over the wire says the same."""
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from turret.errors import DataError, QueryError, nearest
+from turret.errors import DataError, QueryError, StoreError, nearest
 from turret.serving.batching import Operation
 from turret.serving.operations import (
     Asked,
@@ -218,6 +218,11 @@ class Answering:
         engine, timeout = self._service.engine, self._service.settings.limits.timeout
         try:
             return await engine.submit(operation, items, timeout=timeout)
+        except StoreError as error:
+            # Where the database is and what it says is nothing for whoever asks.
+            self._service.log.write("error", "database_failed", reason=str(error))
+            message = "The vector database does not answer."
+            raise Refusal(503, "database_failed", message, retry_after=1) from error
         except (DataError, QueryError) as error:
             places, wrong = list(places), error
             for place, item in zip(places, items, strict=True):

@@ -88,7 +88,10 @@ class PgvectorStore(VectorStore):
 
     def current(self) -> str | None:
         """Says which table the view shows. See `VectorStore.current`."""
-        found = self._ask(lambda: self._rows(_NAMED, [self.collection]))
+        return self._ask(self._shown)
+
+    def _shown(self) -> str | None:
+        found = self._rows(_NAMED, [self.collection])
         if not found:
             return None
         kind, comment = found[0]
@@ -101,7 +104,7 @@ class PgvectorStore(VectorStore):
 
     def holds(self, version: str) -> bool:
         """Looks for the table. See `VectorStore.holds`."""
-        return self._name(version) in self._versions()
+        return self._name(version) in self._ask(self._versions)
 
     def fitted(self, table: Table) -> Table:
         """Leaves out columns that PostgreSQL cannot call so. See `VectorStore.fitted`.
@@ -136,7 +139,6 @@ class PgvectorStore(VectorStore):
 
     def write(self, table: Table, *, progress: Progress) -> None:
         """Writes a table and turns the view, in one transaction. See `VectorStore.write`."""
-        before = self.current()
 
         def change() -> None:
             with self._connection.transaction():
@@ -144,7 +146,7 @@ class PgvectorStore(VectorStore):
                     "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
                     [f"turret {self.collection}"],
                 )
-                name = self._name(table.version)
+                name, before = self._name(table.version), self._shown()
                 there = self._versions()
                 if name not in there:
                     self._fill(name, table, progress)
@@ -197,8 +199,7 @@ class PgvectorStore(VectorStore):
         return f"{self.collection}.{version}"
 
     def _versions(self) -> list[str]:
-        rows = self._ask(lambda: self._rows(_VERSIONS, [f"{self.collection}."]))
-        return [str(name) for (name,) in rows]
+        return [str(name) for (name,) in self._rows(_VERSIONS, [f"{self.collection}."])]
 
     def _fill(self, name: str, table: Table, progress: Progress) -> None:
         """Writes a table of its own."""

@@ -3,6 +3,7 @@
 import os
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ T = TypeVar("T")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _SECONDS = 60
+# A server takes requests of 32 MB: so many numbers of vectors, or ids of points, at most.
+_MOST_NUMBERS = 1_000_000
 _INDEXED: dict[Kind, str] = {
     "text": "keyword",
     "texts": "keyword",
@@ -186,8 +189,14 @@ class QdrantStore(VectorStore):
             )
             for number, query in enumerate(queries)
         ]
-        answers = self._ask(lambda: self._client.query_batch_points(name, requests))
-        return [_rows(answer.points) for answer in answers]
+        ids = 0 if restriction.only is None else restriction.only.shape[0]
+        size = max(1, _MOST_NUMBERS // (ids + 1))
+        found: list[Int64[np.ndarray, " ..."]] = []
+        for start in range(0, len(requests), size):
+            part = requests[start : start + size]
+            answers = self._ask(lambda part=part: self._client.query_batch_points(name, part))
+            found.extend(_rows(answer.points) for answer in answers)
+        return found
 
     def close(self) -> None:
         """Ends the connection. See `VectorStore.close`."""
@@ -250,6 +259,11 @@ class QdrantStore(VectorStore):
                     f"{self._place} refuses the key",
                     fix="Give it in the environment variable QDRANT_API_KEY.",
                 ) from error
+            if status == 404:
+                raise StoreError(
+                    f"{self._place} has no longer the version that is asked for",
+                    fix="Open the bundle again, or push it again.",
+                ) from error
             reached = isinstance(status, int) or not self._remote
             raise StoreError(
                 f"{self._place} {'refuses' if reached else 'cannot be reached'}",
@@ -273,9 +287,12 @@ def _connected(url: str) -> QdrantClient:
     host = parts.netloc.rpartition("@")[2]
     address = urlunsplit(parts._replace(netloc=host))
     port = parts.port or (443 if parts.scheme == "https" else 6333)
-    return QdrantClient(
-        address, port=port, api_key=key, timeout=_SECONDS, check_compatibility=False
-    )
+    with warnings.catch_warnings():
+        # Whoever writes http:// knows, and it would stand between the lines of a log.
+        warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+        return QdrantClient(
+            address, port=port, api_key=key, timeout=_SECONDS, check_compatibility=False
+        )
 
 
 def _is_version(text: str) -> bool:
@@ -288,8 +305,9 @@ def _first_line(error: BaseException) -> str:
 
 
 def _batches(table: Table) -> Iterator[models.Batch]:
-    for start in range(0, len(table), BATCH):
-        part = slice(start, start + BATCH)
+    size = max(1, min(BATCH, _MOST_NUMBERS // table.candidates.dim))
+    for start in range(0, len(table), size):
+        part = slice(start, start + size)
         ids = table.candidates.ids[part].to_list()
         rows: list[dict[str, Any]] = [{} for _ in ids]
         if table.columns:
