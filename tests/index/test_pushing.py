@@ -124,12 +124,14 @@ def test_columns_ids_and_vectors_change_the_version(store: VectorStore) -> None:
 
 @pytest.mark.parametrize("normalized", [True, False])
 def test_vectors_of_length_one_are_compared_by_cosine(store: VectorStore, normalized: bool) -> None:
-    vectors = np.float32([[0.6, 0.8], [0, 1], [-1, 0]]) * (1 if normalized else 2)
+    vectors = np.array([[0.6, 0.8], [0, 1], [-1, 0]], dtype=np.float32)
+    vectors *= 1 if normalized else 2
+    queries = np.array([[0, 3], [0, 0]], dtype=np.float32)
     candidates = Candidates(["a", "b", "c"], vectors)
     assert push(store, candidates).metric == ("cosine" if normalized else "dot")
-    hits = StoreIndex(store, candidates).search(np.float32([[0, 3], [0, 0]]), 3)
+    hits = StoreIndex(store, candidates).search(queries, 3)
     assert hits.ids.tolist() == [["b", "a", "c"], ["a", "b", "c"]]
-    assert hits.scores[0].tolist() == (np.float32([[0, 3]]) @ vectors.T)[0, [1, 0, 2]].tolist()
+    assert hits.scores[0].tolist() == (queries @ vectors.T)[0, [1, 0, 2]].tolist()
 
 
 ODD = 'it\'s; DROP TABLE "x"'

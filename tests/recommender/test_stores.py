@@ -69,7 +69,10 @@ def test_changes_are_there_when_they_are_pushed(tmp_path: Path) -> None:
     second = push_bundle(path, target)
     assert (second.candidates, second.version != first.version) == (CANDIDATES - 1, True)
     there = searching(changed, path, target)
-    for how in ({}, {"exclude_seen": True}, {"where": "title = 'New'"}, {"deny": ["new", "f7"]}):
+    hows: list[dict[str, Any]] = [
+        *({}, {"exclude_seen": True}, {"where": "title = 'New'"}, {"deny": ["new", "f7"]})
+    ]
+    for how in hows:
         hits = there.recommend(ASKED, CANDIDATES, **how)
         same(hits, changed.recommend(ASKED, CANDIDATES, **how))
         assert not {"f7", "f1"} & set(hits.ids.ravel())

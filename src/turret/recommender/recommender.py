@@ -28,7 +28,7 @@ from turret.recommender.changes import opened
 from turret.recommender.fingerprint import fingerprint
 from turret.recommender.memory import Memory
 from turret.recommender.popularity import Popularity
-from turret.recommender.resolving import Columns, Resolved, Resolver
+from turret.recommender.resolving import Columns, Resolver
 from turret.recommender.similarity import Similarity
 
 __all__ = ["Recommender"]
@@ -72,6 +72,7 @@ class Recommender:
         self._bundle = bundle
         self._memory = Memory() if memory is None else memory
         self._index: Index = bundle.index
+        self._searched: Index = bundle.index
         self._candidates = bundle.index.candidates.with_columns(bundle.candidates)
         self._resolver = Resolver(bundle, self._memory)
         self._alike = Similarity(bundle.index.vectors)
@@ -127,11 +128,11 @@ class Recommender:
                 live.apply(change)
         return cls(bundle, memory=Memory(changes)).seeing(live.view())
 
-    def seeing(self, view: LiveView | StoreIndex) -> "Recommender":
-        """The same recommender with the candidates as of some change, or with another search.
+    def seeing(self, view: LiveView) -> "Recommender":
+        """The same recommender with the candidates as of some change.
 
         Args:
-            view: of a live index that began with the bundle's, or a database's.
+            view: of a live index that began with the bundle's.
 
         Returns:
             A recommender that shares everything else.
@@ -139,37 +140,27 @@ class Recommender:
         same = copy(self)
         for name in ("_similarity", "_popularity"):
             same.__dict__.pop(name, None)
-        same._index, same._candidates = view, view.candidates
+        same._index, same._searched, same._candidates = view, view, view.candidates
         return same
 
     def searching_in(self, store: VectorStore) -> "Recommender":
-        """The same recommender, with `recommend` and `answer` searching in a vector database.
+        """The same recommender, with a vector database for its index.
 
         Args:
-            store: what these candidates were pushed to; see `turret.index.stores.storing.push`.
+            store: what just these candidates were pushed to; see `turret.index.stores.storing`.
 
         Returns:
-            A recommender that shares everything else. It answers from exactly these candidates,
-            whatever is pushed later, and fails when they are gone.
+            A recommender that shares all else; it fails when what was pushed is gone.
 
         Raises:
-            StoreError: if the database does not hold these candidates, as they are.
+            StoreError: if the database does not hold the candidates as they are.
         """
-        alive, moved = self._index.alive, self._moved
-        return self.seeing(StoreIndex(store, self._candidates, alive=alive, moved=moved))
+        same = copy(self)
+        same._searched = StoreIndex(store, self._candidates, alive=self._index.alive)
+        return same
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the bundle; see `Bundle.save`.
-
-        Args:
-            path: the directory of the bundle.
-
-        Returns:
-            Its absolute path.
-
-        Raises:
-            BundleError: if something else stands there.
-        """
+        """Writes the bundle to a directory and returns its absolute path; see `Bundle.save`."""
         return self._bundle.save(path)
 
     @property
@@ -214,7 +205,7 @@ class Recommender:
     @property
     def fingerprint(self) -> str:
         """Tells by 64 hexadecimal digits what the answers depend on."""
-        return fingerprint(self._bundle, self._index, self._memory)
+        return fingerprint(self._bundle, self._searched, self._memory)
 
     def recommend(
         self,
@@ -306,12 +297,14 @@ class Recommender:
         resolved = self._resolver.resolve(queries)
         rows = exclusions.named(self._candidates, exclude, queries=len(resolved))
         if exclude_seen:
-            rows = exclusions.joined(self._seen(resolved), rows)
+            moved = exclusions.moved_in(self._index)
+            seen = self._resolver.seen_by(resolved, self._candidates, moved=moved)
+            rows = exclusions.joined(seen, rows)
         among = filter_of(self._candidates, allow=allow, deny=deny, where=where)
         known = np.flatnonzero(~resolved.fallback)
         theirs = None if rows is None else [rows[query] for query in known.tolist()]
         # Searched even when nobody is left, so that a wrong `k` is refused.
-        hits = self._index.search_rows(resolved.vectors, k, exclude_rows=theirs, among=among)
+        hits = self._searched.search_rows(resolved.vectors, k, exclude_rows=theirs, among=among)
         if resolved.fallback.any():
             hits = self._popularity.beside(hits, resolved.fallback, exclude_rows=rows, among=among)
         return RowAnswer(hits, resolved.fallback)
@@ -404,12 +397,3 @@ class Recommender:
         return Popularity(
             self._bundle.candidate_count, self._index, exclusions.moved_in(self._index)
         )
-
-    def _seen(self, resolved: Resolved) -> list[Int64[np.ndarray, " ..."]]:
-        """The rows that each query has seen."""
-        seen = [self._resolver.seen(row) for row in resolved.rows.tolist()]
-        seen = exclusions.with_moved(seen, exclusions.moved_in(self._index))
-        if not self._memory:
-            return seen
-        since = [self._candidates.rows(self._memory.seen(name)) for name in resolved.names]
-        return exclusions.joined(seen, since)

@@ -12,7 +12,9 @@ from jaxtyping import Bool, Float32, Int64
 from turret.bundle.bundle import Bundle
 from turret.data.vocabulary import as_ids
 from turret.errors import DataError, QueryError, nearest
+from turret.index.candidates import Candidates
 from turret.recipe.features.bag import Bag
+from turret.recommender.exclusions import joined, with_moved
 from turret.recommender.memory import Memory
 
 __all__ = ["Columns", "Resolved", "Resolver", "as_series"]
@@ -75,6 +77,24 @@ class Resolver:
             return self._nothing
         start, end = self._bundle.seen_indptr[row : row + 2].tolist()
         return self._bundle.seen_rows[start:end].astype(np.int64)
+
+    def seen_by(
+        self, queries: Resolved, candidates: Candidates, *, moved: Mapping[int, int]
+    ) -> list[Int64[np.ndarray, " ..."]]:
+        """Finds the candidates that queries met in training or since.
+
+        Args:
+            queries: the queries.
+            candidates: as of now.
+            moved: rows of training that stand for others now: new row by old one.
+
+        Returns:
+            The rows of each query.
+        """
+        seen = with_moved([self.seen(row) for row in queries.rows.tolist()], moved)
+        if not self._memory:
+            return seen
+        return joined(seen, [candidates.rows(self._memory.seen(name)) for name in queries.names])
 
     def resolve(self, queries: Columns | pl.DataFrame) -> Resolved:
         """Finds or computes the vectors of queries.

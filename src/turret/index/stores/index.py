@@ -36,7 +36,6 @@ class StoreIndex(Index):
         store: holds the candidates, all of them and as they are.
         candidates: the same; rows that have left may be among them.
         alive: the rows that can be answers at all; None: every one.
-        moved: rows that stand for others now; see `LiveView.moved`.
 
     Raises:
         StoreError: if the store holds other candidates.
@@ -51,11 +50,9 @@ class StoreIndex(Index):
         candidates: Candidates,
         *,
         alive: Filter | None = None,
-        moved: dict[int, int] | None = None,
     ) -> None:
         """Look for the version of the candidates."""
-        self.candidates, self.moved = candidates, {} if moved is None else moved
-        self._alive, self._store = alive, store
+        self.candidates, self._alive, self._store = candidates, alive, store
         self._nothing = np.empty(0, dtype=np.int64)
         self._table = store.fitted(Table.of(remaining(candidates, alive)))
         if not store.holds(self._table.version):
