@@ -1,6 +1,6 @@
 """An index whose search is done by a vector database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -68,6 +68,11 @@ class StoreIndex(Index):
     def build(cls, candidates: Candidates, **parameters: Parameter) -> "StoreIndex":
         """Not built directly."""
         raise CandidateIndexError("a database is pushed to", fix="Use turret index --push.")
+
+    @classmethod
+    def check_parameters(cls, parameters: Mapping[str, Parameter]) -> None:
+        """It has no settings: the database has its own."""
+        raise CandidateIndexError("a database has settings of its own", got=dict(parameters))
 
     @classmethod
     def load(cls, directory: Path, candidates: Candidates) -> "StoreIndex":
