@@ -20,6 +20,23 @@ __all__ = ["add_commands", "index", "picture"]
 _WIDTH, _HEIGHT = 60, 12
 
 
+_TargetRecall = Annotated[
+    float | None,
+    typer.Option(
+        "--target-recall",
+        metavar="SHARE",
+        help="Find the cheapest settings that find this share of the true best, such as 0.99.",
+    ),
+]
+_Push = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        metavar="qdrant|pgvector URL",
+        help="Write the candidates to this vector database; the bundle stays as it is.",
+    ),
+]
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the command of this file.
 
@@ -35,14 +52,7 @@ def index(
         Literal["exact", "scann", "faiss"] | None,
         typer.Option(help="The kind of search. [default: exact; with --target-recall: scann]"),
     ] = None,
-    target_recall: Annotated[
-        float | None,
-        typer.Option(
-            "--target-recall",
-            metavar="SHARE",
-            help="Find the cheapest settings that find this share of the true best, such as 0.99.",
-        ),
-    ] = None,
+    target_recall: _TargetRecall = None,
     k: Annotated[
         int, typer.Option("--k", "-k", min=1, help="For --target-recall: answers of a query.")
     ] = 100,
@@ -50,13 +60,7 @@ def index(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter: --set leaves=2000."),
     ] = None,
-    push: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="qdrant|pgvector URL",
-            help="Write the candidates to this vector database; the bundle stays as it is.",
-        ),
-    ] = None,
+    push: _Push = None,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
