@@ -1,6 +1,9 @@
 """A folder of versions: the newest whole one answers, and no request fails when it changes."""
 
+import json
+import re
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from bundles import bundle_of, dataset, model
+from hostile import MANIFESTS, SEALED, copied, resealed
 from servers import Server, serving
 
 from turret.errors import ServingError
@@ -129,6 +133,35 @@ def test_a_damaged_version_is_passed_over_at_the_start_and_tried_again_when_it_c
         mended = versions.newer()
         assert mended is not None and (mended.name, mended.number) == ("2", 2)
         assert versions.newer() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes, links and sparse files there")
+def test_versions_by_somebody_who_means_ill_are_refused_and_the_old_one_stays(
+    made: dict[int, Path], tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    put(made[2], models / "1")
+    chosen = ["pipe", "manifest that is a pipe", "manifest of gigabytes", "name in no encoding"]
+    chosen += ["folder that is a link to its own", "link that leads nowhere"]
+    attacks = [(copied, MANIFESTS[name]) for name in chosen]
+    attacks += [
+        (resealed, SEALED[name]) for name in ("rows without end", "JSON nested without end")
+    ]
+    with (tmp_path / "log").open("wb") as file:
+        versions = Versions(
+            models,
+            lambda path, number: Version.load(path, Settings(), number=number),
+            log=Log(file),
+        )
+        assert versions.first().number == 1
+        for number, (make, (attack, _)) in enumerate(attacks, start=2):
+            make(made[2], models / str(number), attack)
+            assert versions.newer() is None, number
+    lines = [json.loads(line) for line in (tmp_path / "log").read_bytes().splitlines()]
+    refused = {line["version"]: line["reason"] for line in lines}
+    assert len(lines) == len(refused) == len(attacks)
+    for number, (_, (_, message)) in enumerate(attacks, start=2):
+        assert re.search(message, refused[str(number)])
 
 
 def test_a_folder_without_versions_is_refused(tmp_path: Path) -> None:
