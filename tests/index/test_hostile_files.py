@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ VECTORS = np.random.default_rng(3).normal(size=(N, DIM)).astype(np.float32)
 HUGE = struct.pack("<Q", 1 << 60)
 
 
-def saved(path: Path, kind: str, **parameters: int) -> Path:
+def saved(path: Path, kind: str, **parameters: Any) -> Path:
     registry.build(kind, ids=IDS, vectors=VECTORS, **parameters).save(path)
     return path
 
@@ -129,7 +130,7 @@ def test_headers_of_numpy_are_not_believed(tmp_path: Path, content: bytes) -> No
         (tmp_path / "b", "exact", "codes.npy", {"storage": "int8"}),
     ):
         place.mkdir()
-        registry.build(kind, ids=IDS, vectors=VECTORS, **parameters).save(place)
+        saved(place, kind, **parameters)
         (place / name).write_bytes(content)
         with pytest.raises(CandidateIndexError, match="cannot be read"):
             load(place)
