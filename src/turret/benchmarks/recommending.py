@@ -53,7 +53,8 @@ class RecommendingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
         """Refuse sizes that cannot be."""
         for name in ("queries", "candidates", "dim", "k", "clusters"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        require(self.seen >= 0, "seen", self.seen, "at least 0")
+        fits = 0 <= self.seen <= self.candidates
+        require(fits, "seen", self.seen, "at least 0, at most the candidates")
 
 
 class _Product:
@@ -73,9 +74,8 @@ class _Product:
 
     @property
     def rate(self) -> float:
-        """Floating-point operations in a second, on average."""
-        operations = 2 * self._left.size * self._right.shape[1]
-        return operations * len(self.seconds) / sum(self.seconds)
+        """Floating-point operations in a second, the median of all times."""
+        return 2 * self._left.size * self._right.shape[1] / float(np.median(self.seconds))
 
 
 def run(settings: RecommendingSettings, *, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
@@ -147,8 +147,10 @@ def _bundle(settings: RecommendingSettings) -> Bundle:
         rng=rng,
         queries=settings.queries,
     )
-    shape = (settings.queries, settings.seen)
-    seen = np.sort(rng.integers(0, settings.candidates, shape, dtype=np.int32), axis=1)
+    # One of each of as many stretches: distinct and ascending.
+    width = settings.candidates // max(settings.seen, 1)
+    seen = rng.integers(0, width, (settings.queries, settings.seen), dtype=np.int32)
+    seen += np.arange(settings.seen, dtype=np.int32) * width
     world = World.make(query_rows=1, candidate_rows=1, pairs=1, dim=settings.dim, hidden=1)
     candidates = pl.DataFrame({"candidate": _ids("candidate", settings.candidates)})
     return Bundle(
