@@ -93,7 +93,7 @@ def model(
 def test_a_thousand_queries(model: tuple[Content, Session]) -> None:
     content, recommend = model
     recommender, number = Recommender(content.bundle), 0
-    for given in questions().values():
+    for given in questions(content.bundle.query_encoder.columns).values():
         found = answers(recommend, fed(content, given))
         require_same(found, recommender, given)
         number += len(found["ids"])

@@ -11,8 +11,6 @@ from turret.export.content import Content
 from turret.export.signatures import Signatures
 from turret.recommender.recommender import Recommender
 
-NOTHING = np.empty((0, 0), dtype=object)
-
 
 @pytest.fixture(scope="module", params=configs())
 def model(request: pytest.FixtureRequest) -> tuple[Recommender, Signatures[Any]]:
@@ -20,11 +18,11 @@ def model(request: pytest.FixtureRequest) -> tuple[Recommender, Signatures[Any]]
     return Recommender(own), Signatures(Content(own))
 
 
-@pytest.mark.parametrize("name", questions())
-def test_queries(model: tuple[Recommender, Signatures[Any]], name: str) -> None:
+def test_queries(model: tuple[Recommender, Signatures[Any]]) -> None:
     recommender, signatures = model
-    given = inputs(signatures.content.query.columns, questions()[name])
-    found = signatures.embed_query(NumpyGraph(), given)
-    want = recommender.query_vectors(questions()[name])
-    np.testing.assert_array_equal(found["fallback"], np.isnan(want[:, 0]))
-    np.testing.assert_allclose(found["vectors"], want, rtol=1e-4, atol=1e-5)
+    for name, asked in questions(signatures.content.bundle.query_encoder.columns).items():
+        given = inputs(signatures.content.query.columns, asked)
+        found = signatures.embed_query(NumpyGraph(), given)
+        want = recommender.query_vectors(asked)
+        np.testing.assert_array_equal(found["fallback"], np.isnan(want[:, 0]), err_msg=name)
+        np.testing.assert_allclose(found["vectors"], want, rtol=1e-5, atol=1e-5, err_msg=name)

@@ -1,6 +1,6 @@
 """Bundles with a feature of every kind and every body, and queries of every sort, for exports."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -70,6 +70,9 @@ CANDIDATE_FEATURES: list[Feature] = [
     Timestamp("released", parts=["trend", "month"]),
     Vector("cover"),
 ]
+
+FEW: list[Feature] = [Categorical("user"), Categorical("country"), Number("age")]
+FEW_OF_CANDIDATES: list[Feature] = [Categorical("film"), Bag("genres"), Number("year")]
 
 
 def column(rng: np.random.Generator, values: list[Any], n: int, dtype: Any = None) -> pl.Series:
@@ -150,29 +153,33 @@ def dataset() -> Dataset:
 
 
 def configs() -> dict[str, TwoTower]:
-    """Models that hold every feature, body, pooling, norm and activation among them."""
-    own = History("met", length=6)
+    """Models that hold every feature, body, pooling, norm and activation among them.
+
+    "sum" and "cross" have every feature, the others few: those that text is traced for are slow.
+    """
     return {
         "sum": TwoTower(
-            query=Tower([*QUERY_FEATURES, own]),
+            query=Tower([*QUERY_FEATURES, met(pooling="transformer", layers=2, heads=2)]),
             candidate=Tower(CANDIDATE_FEATURES),
             embedding_dim=DIM,
         ),
         "mlp": TwoTower(
             query=Tower(
-                [*QUERY_FEATURES, replaced(own, pooling="attention", table="candidate/film")],
+                [*FEW, met(pooling="attention", table="candidate/film")],
                 body=[
                     MLP([16, 16], activation="gelu", norm="layer", residual=True),
                     MLP([12], activation="silu", norm="rms"),
                 ],
             ),
-            candidate=Tower(CANDIDATE_FEATURES, body=[MLP([8], activation="tanh")]),
+            candidate=Tower(
+                FEW_OF_CANDIDATES, body=[CrossNetwork(layers=1), MLP([8], activation="tanh")]
+            ),
             embedding_dim=DIM,
             normalize=True,
         ),
         "cross": TwoTower(
             query=Tower(
-                [*QUERY_FEATURES, replaced(own, pooling="transformer", layers=2, heads=2)],
+                [*QUERY_FEATURES, met()],
                 body=[CrossNetwork(layers=2, rank=3, diag_scale=0.5), MLP([8])],
             ),
             candidate=Tower(CANDIDATE_FEATURES, body=[CrossNetwork(layers=1)]),
@@ -180,18 +187,22 @@ def configs() -> dict[str, TwoTower]:
         ),
         "dot": TwoTower(
             query=Tower(
-                [*QUERY_FEATURES, replaced(own, pooling="recency", lookup="tower", half_life=2.0)],
-                body=[DotInteraction(self_interaction=True), MLP([16])],
+                [*FEW, met(pooling="recency", lookup="tower", half_life=2.0)],
+                body=[
+                    DotInteraction(self_interaction=True),
+                    CrossNetwork(layers=2, rank=3, diag_scale=0.5),
+                    MLP([16]),
+                ],
             ),
-            candidate=Tower(CANDIDATE_FEATURES, body=[DotInteraction(keep_features=False)]),
+            candidate=Tower(FEW_OF_CANDIDATES, body=[DotInteraction(keep_features=False)]),
             embedding_dim=DIM,
         ),
     }
 
 
-def replaced(history: History, **changes: Any) -> History:
-    keys = {"column": "met", "length": history.length, **changes}
-    return History(**keys)
+def met(**keys: Any) -> History:
+    """A history of six."""
+    return History("met", length=6, **keys)
 
 
 @cache
@@ -215,8 +226,11 @@ def bundle(name: str, kind: str = "exact") -> Bundle:
     return Bundle.assemble(trained=trained, dataset=data, index=index)
 
 
-def questions() -> dict[str, dict[str, Any]]:
-    """A thousand queries and more: known, unknown, of missing features, each group in columns."""
+def questions(columns: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    """A thousand queries and more: known, unknown, of missing features, each group in columns.
+
+    Of the columns those that a model reads, where these are given.
+    """
     rng = np.random.default_rng(3)
     films = [f"f{number}" for number in range(0, CANDIDATES, 3)] + ["f-unknown"]
     some = [str(user) for user in range(0, QUERIES + 10)]
@@ -224,7 +238,7 @@ def questions() -> dict[str, dict[str, Any]]:
     odd = query_columns(250, seed=4, odd=True)
     met = pl.Series("met", lists(rng, films, 250), dtype=pl.List(pl.String))
     whole = odd.with_columns(met)
-    return {
+    asked: dict[str, dict[str, Any]] = {
         "by id": {"user": some},
         "one": {"user": ["42"]},
         "unknown": {"user": ["nobody", "42", "else"]},
@@ -234,6 +248,10 @@ def questions() -> dict[str, dict[str, Any]]:
         "by history": {"met": met},
         "bag without weights": {"user": ids, "tags": odd["tags"]},
         "nothing known": {"country": ["nowhere", None], "met": [[], ["f-unknown"]]},
+    }
+    return {
+        group: {name: one for name, one in given.items() if columns is None or name in columns}
+        for group, given in asked.items()
     }
 
 

@@ -1,15 +1,12 @@
 """ScaNN with a real TensorFlow installed beside it, in an environment made for that."""
 
 import os
-import shutil
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
+from tensorflow_environment import ROOT, interpreter
 
-ROOT = Path(__file__).parents[2]
 WORKS = """
 import sys, tempfile
 from pathlib import Path
@@ -36,21 +33,8 @@ print(float(tensorflow.reduce_sum(tensorflow.constant([1.0, 2.0]))))
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """The interpreter of an environment with Turret and TensorFlow, kept in the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache / "turret" / "environments" / f"tensorflow-{version}"
-    wanted = (ROOT / "constraints.txt").read_text() + (ROOT / "pyproject.toml").read_text()
-    made_for = folder / "made-for.txt"
-    interpreter = folder / "bin" / "python"
-    if not made_for.exists() or made_for.read_text() != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True, symlinks=True)
-        install = [interpreter, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-        subprocess.run([*install, f"{ROOT}[tensorflow]"], check=True)
-        subprocess.run([interpreter, "-m", "pip", "uninstall", "-y", "-q", "turret"], check=True)
-        made_for.write_text(wanted)
-    return interpreter
+    """The interpreter of an environment with TensorFlow."""
+    return interpreter()
 
 
 def run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -104,7 +104,9 @@ class Signatures(Generic[V]):
         scores = vectors @ graph.transpose(graph.constant(candidates), (1, 0))
         scores = graph.where(column(graph, fallback), graph.constant(counted), scores)
         named = graph.lookup(exclude, self.content.candidate.ids)
-        nothing = column(graph, graph.cast(fallback, "int64")) * 0
+        # As wide as what is named, for as many rows as there are vectors.
+        nothing = graph.sum(named, axis=0, keepdims=True) * 0
+        nothing = column(graph, graph.cast(fallback, "int64")) * 0 + nothing
         excluded = graph.marked(graph.given_or(named, nothing), len(candidates))
         scores = graph.where(~excluded, scores, -math.inf)
         return {**self._best(graph, scores, k=k), "fallback": fallback}
