@@ -1,5 +1,6 @@
 """The operations of an exported model, as ONNX operators."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -165,8 +166,8 @@ class OnnxGraph:
         return self._each("Sin", x)
 
     def cos(self, x: OnnxValue) -> OnnxValue:
-        """The cosine."""
-        return self._each("Cos", x)
+        """The cosine; not every onnxruntime has one of float64."""
+        return self.sin(x + math.pi / 2)
 
     def tanh(self, x: OnnxValue) -> OnnxValue:
         """The hyperbolic tangent."""

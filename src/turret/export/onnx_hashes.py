@@ -1,7 +1,8 @@
 """Hashes of text in an ONNX model: those of `turret.data.hashing`, to the bit.
 
 ONNX has no operator from text to bytes. A text is cut into characters, each looked up as its code
-point, and the rest is arithmetic of whole numbers.
+point, and the rest is arithmetic of whole numbers. A hash is kept as the int64 of the same bits:
+sums and products are the same, and onnxruntime did not always have them for uint64.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,7 @@ from turret.export.onnx_lines import (
 from turret.export.onnx_value import OnnxValue, cast_to, choose
 
 __all__ = [
-    "as_signed",
-    "as_unsigned",
+    "as_numbers",
     "bucket_value",
     "combined_value",
     "hashed",
@@ -34,7 +34,7 @@ __all__ = [
     "span_hashes",
 ]
 
-_UNSIGNED = np.dtype(np.uint64)
+_UNSIGNED, _SIGNED = np.dtype(np.uint64), np.dtype(np.int64)
 _LOW = 4096
 
 
@@ -46,7 +46,7 @@ def hashed(nodes: Builder, columns: Sequence[OnnxValue], *, buckets: int, seed: 
 
 def bucket_value(hashes: OnnxValue, *, buckets: int, seed: int) -> OnnxValue:
     """`turret.data.hashing.bucket_rows`, as int64."""
-    return as_signed(mixed_value(hashes, seed=seed) % buckets) + 1
+    return cast_to(cast_to(mixed_value(hashes, seed=seed), _UNSIGNED) % buckets, _SIGNED) + 1
 
 
 def _text_hashes(nodes: Builder, texts: OnnxValue) -> OnnxValue:
@@ -55,7 +55,7 @@ def _text_hashes(nodes: Builder, texts: OnnxValue) -> OnnxValue:
     counts = added_up(line.owner, length(texts))
     ends = summed(counts)
     whole = span_hashes(line.codes, line.owner, starts=ends - counts, ends=ends)
-    return choose(texts == "", nodes.constant(np.array(MISSING)), whole)
+    return choose(texts == "", nodes.constant(np.array(_signed(int(MISSING)))), whole)
 
 
 def span_hashes(
@@ -70,15 +70,15 @@ def span_hashes(
         ends: where it ends.
 
     Returns:
-        uint64, one a span.
+        int64, one a span.
     """
     values, sizes = in_bytes(codes)
     none = codes.nodes.constant(np.array([0]))
     offsets = behind([none, summed(sizes)])
     inside = summed_before(sizes) - taken(taken(offsets, starts), span)
     # Not `ReduceSum`, which onnxruntime computes in float64.
-    sums = behind([none, summed(as_signed(values * power(inside)))])
-    return as_unsigned(taken(sums, ends) - taken(sums, starts))
+    sums = behind([none, summed(values * power(inside))])
+    return taken(sums, ends) - taken(sums, starts)
 
 
 def in_bytes(codes: OnnxValue) -> tuple[OnnxValue, OnnxValue]:
@@ -88,23 +88,20 @@ def in_bytes(codes: OnnxValue) -> tuple[OnnxValue, OnnxValue]:
         codes: code points, int64.
 
     Returns:
-        uint64, and int64.
+        Two of int64.
     """
-    code = as_unsigned(codes)
-    last = (code % 64) + 0x81
-    second = ((code >> 6) % 64) + 0x81
-    third = ((code >> 12) % 64) + 0x81
-    square, cube = BASE**2 % 2**64, BASE**3 % 2**64
+    last, second, third = ((codes >> places) % 64 + 0x81 for places in (0, 6, 12))
+    one, two, three = (_signed(BASE**exponent) for exponent in (1, 2, 3))
     forms = [
-        ((code >> 6) + 0xC1) + last * BASE,
-        ((code >> 12) + 0xE1) + second * BASE + last * square,
-        ((code >> 18) + 0xF1) + third * BASE + second * square + last * cube,
+        (codes >> 6) + 0xC1 + last * one,
+        (codes >> 12) + 0xE1 + second * one + last * two,
+        (codes >> 18) + 0xF1 + third * one + second * two + last * three,
     ]
-    value, size = code + 1, as_signed(codes >= 0)
+    value, size = codes + 1, as_numbers(codes >= 0)
     for form, least in zip(forms, (0x80, 0x800, 0x10000), strict=True):
         longer = codes >= least
         value = choose(longer, form, value)
-        size = size + as_signed(longer)
+        size = size + as_numbers(longer)
     return value, size
 
 
@@ -115,13 +112,10 @@ def power(exponents: OnnxValue) -> OnnxValue:
         exponents: int64, at least 0 and below 2^24.
 
     Returns:
-        uint64.
+        int64.
     """
-    nodes = exponents.nodes
-    low, high = (nodes.constant(array) for array in _powers())
-    place = as_unsigned(exponents)
-    first = nodes.add("Gather", [low, as_signed(place % _LOW)], _UNSIGNED)
-    return first * nodes.add("Gather", [high, as_signed(place >> 12)], _UNSIGNED)
+    low, high = (exponents.nodes.constant(array) for array in _powers())
+    return taken(low, exponents % _LOW) * taken(high, exponents >> 12)
 
 
 @cache
@@ -129,14 +123,14 @@ def _powers() -> tuple[np.ndarray, np.ndarray]:
     """The first 4096 powers of the base, and of its 4096th power."""
     low = [pow(BASE, exponent, 2**64) for exponent in range(_LOW)]
     high = [pow(BASE, _LOW * exponent, 2**64) for exponent in range(_LOW)]
-    return np.array(low, np.uint64), np.array(high, np.uint64)
+    return np.array(low, np.uint64).view(_SIGNED), np.array(high, np.uint64).view(_SIGNED)
 
 
 def mixed_value(hashes: OnnxValue, *, seed: int) -> OnnxValue:
     """`turret.data.hashing.mixed`."""
-    x = hashes + (seed + 1) * STEP % 2**64
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB
+    x = hashes + _signed((seed + 1) * STEP)
+    x = (x ^ (x >> 30)) * _signed(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> 27)) * _signed(0x94D049BB133111EB)
     return x ^ (x >> 31)
 
 
@@ -145,11 +139,11 @@ def combined_value(first: OnnxValue, second: OnnxValue) -> OnnxValue:
     return mixed_value(first, seed=1) * 3 + mixed_value(second, seed=2)
 
 
-def as_unsigned(values: OnnxValue) -> OnnxValue:
-    """The same 64 bits without a sign."""
-    return cast_to(values, _UNSIGNED)
+def as_numbers(truths: OnnxValue) -> OnnxValue:
+    """1 for true and 0 for false, int64."""
+    return cast_to(truths, _SIGNED)
 
 
-def as_signed(values: OnnxValue) -> OnnxValue:
-    """The same 64 bits with a sign; 1 for true and 0 for false."""
-    return cast_to(values, np.dtype(np.int64))
+def _signed(number: int) -> int:
+    """The number with a sign that has the last 64 bits of one without."""
+    return (number + 2**63) % 2**64 - 2**63

@@ -9,8 +9,7 @@ from turret.data.ngrams import BEGIN, CHARACTERS, END
 from turret.export.characters import characters as character_tables
 from turret.export.onnx_builder import Builder
 from turret.export.onnx_hashes import (
-    as_signed,
-    as_unsigned,
+    as_numbers,
     bucket_value,
     combined_value,
     in_bytes,
@@ -60,7 +59,7 @@ class _Grams(NamedTuple):
     """N-grams of one length.
 
     Attributes:
-        hashes: uint64.
+        hashes: int64.
         owner: the text of each, ascending.
     """
 
@@ -94,9 +93,9 @@ def _words(nodes: Builder, line: Line) -> _Words:
         has_flag(flags, flag) for flag in (tables.begins, tables.goes_on, tables.alone)
     )
     breaks = ~goes_on | begins_text(line)
-    letters = as_signed(begins)
+    letters = as_numbers(begins)
     # Letters of what goes on together, up to each character.
-    before = taken(compressed(summed_before(letters), breaks), summed(as_signed(breaks)) - 1)
+    before = taken(compressed(summed_before(letters), breaks), summed(as_numbers(breaks)) - 1)
     so_far = summed(letters) - before
     inside = goes_on & (so_far > 0)
     single = alone & ~inside
@@ -104,7 +103,7 @@ def _words(nodes: Builder, line: Line) -> _Words:
     first = compressed(first, kept)
     codes, owner = compressed(line.codes, kept), compressed(line.owner, kept)
     starts = compressed(consecutive(length(codes)), first)
-    return _Words(codes, summed(as_signed(first)) - 1, starts, taken(owner, starts))
+    return _Words(codes, summed(as_numbers(first)) - 1, starts, taken(owner, starts))
 
 
 def _of_words(words: _Words, sizes: Sequence[int]) -> Iterator[_Grams]:
@@ -119,8 +118,8 @@ def _of_words(words: _Words, sizes: Sequence[int]) -> Iterator[_Grams]:
             size += 1
         last = _further(places, size - 1)
         inside = (places + (size - 1) < number) & (taken(owner, last) == owner)
-        kept = compressed(as_signed(mixed_value(hashes, seed=size)), inside)
-        yield _Grams(as_unsigned(kept), compressed(owner, inside))
+        kept = compressed(mixed_value(hashes, seed=size), inside)
+        yield _Grams(kept, compressed(owner, inside))
 
 
 def _word_hashes(words: _Words) -> OnnxValue:
@@ -151,8 +150,8 @@ def _of_characters(nodes: Builder, words: _Words, sizes: Sequence[int]) -> Itera
             size += 1
         last = _further(places, size - 1)
         inside = (places + (size - 1) < number) & (taken(word, last) == word)
-        kept = compressed(as_signed(mixed_value(hashes, seed=CHARACTERS + size)), inside)
-        yield _Grams(as_unsigned(kept), compressed(owner, inside))
+        kept = compressed(mixed_value(hashes, seed=CHARACTERS + size), inside)
+        yield _Grams(kept, compressed(owner, inside))
 
 
 def _marked(nodes: Builder, words: _Words) -> tuple[OnnxValue, OnnxValue]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from turret.export.characters import Expansion, Trie, characters
 from turret.export.onnx_builder import Builder
-from turret.export.onnx_hashes import as_signed
+from turret.export.onnx_hashes import as_numbers
 from turret.export.onnx_lines import (
     Line,
     as_shape,
@@ -70,7 +70,7 @@ def _expanded(nodes: Builder, line: Line, expansion: Expansion) -> Line:
     number = nodes.add("ReduceSum", [count], _INT64, keepdims=0)
     # Each character says where it begins; so those behind know whose they are.
     begun = repeated(number.like(0), number)
-    source = summed(placed(begun, first, as_signed(first >= 0))) - 1
+    source = summed(placed(begun, first, as_numbers(first >= 0))) - 1
     inside = consecutive(number) - taken(first, source)
     where = choose(taken(stays, source), inside - inside, taken(start, source) + inside)
     become = taken(nodes.constant(expansion.codes), where)
@@ -81,7 +81,7 @@ def _expanded(nodes: Builder, line: Line, expansion: Expansion) -> Line:
 def _in_order(nodes: Builder, line: Line) -> Line:
     """Marks that follow each other, in the order of their classes."""
     order = entries(nodes, characters().order, line.codes)
-    run = summed(as_signed((order == 0) | begins_text(line)))
+    run = summed(as_numbers((order == 0) | begins_text(line)))
     inputs = [run * _CLASSES + order, as_shape(length(order))]
     places = nodes.add_several("TopK", inputs, [_INT64, _INT64], largest=0)[1]
     return Line(taken(line.codes, places), line.owner)
@@ -139,9 +139,9 @@ def _with_final_sigma(nodes: Builder, line: Line) -> Line:
     # What is looked at beside each: the last and the next that is not passed over, if of its text.
     none = nodes.constant(np.array([-1]))
     owners = behind([none, compressed(line.owner, seen), none])
-    cases = behind([none, compressed(as_signed(cased), seen), none])
-    before = summed_before(as_signed(seen))
-    after = summed(as_signed(seen)) + 1
+    cases = behind([none, compressed(as_numbers(cased), seen), none])
+    before = summed_before(as_numbers(seen))
+    after = summed(as_numbers(seen)) + 1
     is_cased = [
         (taken(owners, place) == line.owner) & (taken(cases, place) > 0)
         for place in (before, after)

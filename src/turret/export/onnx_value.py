@@ -87,9 +87,10 @@ class OnnxValue:
         return self._with("Mod", other)
 
     def __rshift__(self, places: int) -> "OnnxValue":
-        """Shift whole numbers without a sign."""
-        places_ = self.nodes.constant(np.array(places, self.dtype))
-        return self.nodes.add("BitShift", [self, places_], self.dtype, direction="RIGHT")
+        """Shift the bits of int64 as if it had no sign."""
+        unsigned = np.dtype(np.uint64)
+        bits = [cast_to(self, unsigned), self.nodes.constant(np.array(places, unsigned))]
+        return cast_to(self.nodes.add("BitShift", bits, unsigned, direction="RIGHT"), self.dtype)
 
     def __xor__(self, other: "OnnxValue | float | int") -> "OnnxValue":
         """Either of each bit, not both."""
@@ -146,9 +147,7 @@ def cast_to(values: OnnxValue, dtype: np.dtype) -> OnnxValue:
 def choose(condition: OnnxValue, one: OnnxValue, other: OnnxValue) -> OnnxValue:
     """`one` where the condition holds, else `other`."""
     nodes = one.nodes
-    if one.dtype in (np.bool_, np.uint64):
+    if one.dtype == np.bool_:
         # onnxruntime does not choose among these.
-        signed = np.dtype(np.int64)
-        chosen = choose(condition, cast_to(one, signed), cast_to(other, signed))
-        return cast_to(chosen, one.dtype)
+        return (condition & one) | (~condition & other)
     return nodes.add("Where", [condition, one, other], one.dtype)
