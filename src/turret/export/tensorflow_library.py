@@ -1,6 +1,7 @@
 """The library TensorFlow, imported when a model is exported and not before."""
 
 import importlib
+import os
 import warnings
 from typing import Any
 
@@ -16,6 +17,8 @@ def import_tensorflow() -> Any:  # the library has no types
     Returns:
         The module `tensorflow`.
     """
+    # The library reads this when it is loaded: what it tells of the processor is left out.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with warnings.catch_warnings():
         # What the library warns of while it is imported is not the business of who exports.
         warnings.simplefilter("ignore")
