@@ -38,6 +38,7 @@ _OPERATORS: dict[type[object], Operator] = {
 }
 _TURNED: dict[Operator, Operator] = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LARGEST = 2**53
+_LARGEST_REAL = float(np.finfo(np.float32).max)
 
 
 class _Untranslatable(Exception):
@@ -92,11 +93,13 @@ class _Reader:
             binary = cast("exp.Binary", node)
             return self._compared(binary.this, _OPERATORS[type(binary)], binary.expression)
         if isinstance(node, exp.Between) and not node.args.get("symmetric"):
-            low = self._compared(node.this, ">=", node.args["low"])
-            return All((low, self._compared(node.this, "<=", node.args["high"])))
+            low = self._compared(node.this, ">=", node.args["low"], rounded=False)
+            high = self._compared(node.this, "<=", node.args["high"], rounded=False)
+            return All((low, high))
         if isinstance(node, exp.In) and node.expressions:
             name, column = self._column(node.this)
-            return OneOf(name, tuple(_value(one, column) for one in node.expressions))
+            values = (_value(one, column, rounded=False) for one in node.expressions)
+            return OneOf(name, tuple(values))
         if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
             missing = Missing(self._column(node.this)[0])
             return Not(missing) if node.args.get("negate") else missing
@@ -105,14 +108,16 @@ class _Reader:
             return Contains(name, _value(node.expression, column))
         raise _Untranslatable
 
-    def _compared(self, left: object, operator: Operator, right: object) -> Compared:
+    def _compared(
+        self, left: object, operator: Operator, right: object, *, rounded: bool = True
+    ) -> Compared:
         if isinstance(right, exp.Column):
             left, right, operator = right, left, _TURNED[operator]
         name, column = self._column(left)
         ordered = column.ordered and column.kind != "truth"
         if column.kind in ("texts", "wholes") or not (ordered or operator == "="):
             raise _Untranslatable
-        return Compared(name, operator, _value(right, column))
+        return Compared(name, operator, _value(right, column, rounded=rounded))
 
     def _column(self, node: object, *kinds: str) -> tuple[str, Column]:
         if (
@@ -127,8 +132,12 @@ class _Reader:
         return node.name, column
 
 
-def _value(node: object, column: Column) -> Value:
-    """The value that a node says, if the column holds such."""
+def _value(node: object, column: Column, *, rounded: bool = True) -> Value:
+    """The value that a node says, if the column holds such.
+
+    A comparison with float32 rounds the value to it; `in` and `between` do so sometimes, so that
+    only values are taken there which are the same either way.
+    """
     sign = 1
     if isinstance(node, exp.Neg):
         node, sign = node.this, -1
@@ -148,8 +157,12 @@ def _value(node: object, column: Column) -> Value:
     if column.kind not in ("real", "double"):
         raise _Untranslatable
     number = sign * float(text)
-    # A literal beside float32 is rounded to it.
-    number = float(np.float32(number)) if column.kind == "real" else number
-    if not math.isfinite(number):
+    most = _LARGEST_REAL if column.kind == "real" else math.inf
+    if not abs(number) <= most or math.isinf(number):
         raise _Untranslatable
-    return number
+    if column.kind == "double":
+        return number
+    single = float(np.float32(number))
+    if single != number and not rounded:
+        raise _Untranslatable
+    return single
