@@ -109,11 +109,18 @@ class Table:
         digest = hashlib.sha256(f"turret 1 {self.vectors.shape}\n".encode())
         digest.update(repr([(name, self.columns[name].kind) for name in self.columns]).encode())
         ids = self.candidates.ids.to_frame("id")
+        # JSON has no NaN and no infinity: they would be nulls.
+        strange = [
+            name
+            for name, column in self.columns.items()
+            if column.kind in ("real", "double") and not column.filterable
+        ]
+        frame = self.frame.with_columns(pl.col(strange).cast(pl.String))
         for start in range(0, len(self), _SLICE):
             part = slice(start, start + _SLICE)
             digest.update(ids[part].write_ndjson().encode())
             digest.update(np.ascontiguousarray(self.vectors[part], dtype="<f4").tobytes())
-            digest.update(self.frame[part].write_ndjson().encode())
+            digest.update(frame[part].write_ndjson().encode())
         return digest.hexdigest()[:12]
 
     def with_columns(self, columns: dict[str, Column]) -> "Table":
