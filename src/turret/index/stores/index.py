@@ -144,7 +144,7 @@ class StoreIndex(Index):
                 asked = Restriction(only=None if kept is None else kept.rows)
             found = self._store.nearest(
                 self._table,
-                queries[members],
+                _scaled(queries[members]),
                 limit,
                 restriction=_of(asked, [outs[query] for query in members.tolist()]),
                 exact=exact,
@@ -234,6 +234,12 @@ def _left(out: Int64[np.ndarray, " m"], kept: Filter | None, *, size: int) -> in
     if kept is None:
         return size - out.shape[0]
     return kept.count - int(np.count_nonzero(kept.keeps(out)))
+
+
+def _scaled(queries: Float32[np.ndarray, "q d"]) -> Float32[np.ndarray, "q d"]:
+    """Queries with the same answers, whose squares a database can add up: the largest about 1."""
+    _, exponents = np.frexp(np.abs(queries).max(axis=1, keepdims=True, initial=0))
+    return np.ldexp(queries, -exponents)
 
 
 def _of(asked: Restriction, outs: list[Int64[np.ndarray, " ..."]]) -> Restriction:
