@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from turret.errors import StoreError
 
@@ -10,6 +9,10 @@ __all__ = ["checked", "collection_of", "without_secret"]
 
 # With a dot and the name of a version behind it, PostgreSQL's 63 bytes have room for it.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,48}")
+# What is none of these may have a secret anywhere: a password with / or # in it, for example.
+_ADDRESS = re.compile(
+    r"(?P<scheme>\w+)://([^/?#@]*@)?(?P<place>([\w.,%-]|\[[\w:.%]*\]|:\d+\b)*(/[^?#@]*)?)([?#][^@]*)?"
+)
 
 
 def checked(collection: str) -> str:
@@ -59,7 +62,7 @@ def without_secret(url: str) -> str:
         url: the address.
 
     Returns:
-        Scheme, host and path; for a folder the same.
+        Scheme, host and path; for a folder the same; of what is neither for certain, nothing.
 
     Example:
         >>> without_secret("postgresql://me:secret@db:5432/films?sslkey=a")
@@ -68,9 +71,5 @@ def without_secret(url: str) -> str:
     if "://" not in url:
         # What is neither a folder nor an address may be settings, one of which is a password.
         return "the database" if "=" in url else url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "the database"
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    found = _ADDRESS.fullmatch(url)
+    return "the database" if found is None else f"{found['scheme']}://{found['place']}"

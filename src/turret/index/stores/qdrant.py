@@ -34,6 +34,7 @@ ID = "_id"
 T = TypeVar("T")
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+/?")
 
 _SECONDS = 60
 # A server takes requests of 32 MB: so many numbers of vectors, or ids of points, at most.
@@ -275,18 +276,33 @@ class QdrantStore(VectorStore):
 def _local(url: str) -> QdrantClient:
     if url == ":memory:":
         return QdrantClient(":memory:")
+    if _HOST_AND_PORT.fullmatch(url) is not None:
+        raise StoreError(
+            "this is neither a folder nor the address of a Qdrant server",
+            got=url,
+            expected="http://HOST:PORT, or a folder",
+            fix=f"Write http://{url} for a server, ./{url} for a folder.",
+        )
     Path(url).mkdir(parents=True, exist_ok=True)
     return QdrantClient(path=url, force_disable_check_same_thread=True)
 
 
 def _connected(url: str) -> QdrantClient:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 6333)
+    except ValueError:
+        # The message would show a part of the address, which may be one of the key.
+        raise StoreError(
+            "this is no address of a Qdrant server",
+            expected="http://HOST:PORT or https://HOST:PORT",
+            fix="Give the key in the environment variable QDRANT_API_KEY.",
+        ) from None
     key = os.environ.get("QDRANT_API_KEY")
     if parts.password is not None:
         key = unquote(parts.password)
     host = parts.netloc.rpartition("@")[2]
     address = urlunsplit(parts._replace(netloc=host))
-    port = parts.port or (443 if parts.scheme == "https" else 6333)
     with warnings.catch_warnings():
         # Whoever writes http:// knows, and it would stand between the lines of a log.
         warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
