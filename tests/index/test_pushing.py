@@ -122,6 +122,24 @@ def test_columns_ids_and_vectors_change_the_version(store: VectorStore) -> None:
     assert Table.of(some(range(3))).version in versions
 
 
+def test_no_two_contents_share_a_version() -> None:
+    base, nan, inf = some(range(3)), float("nan"), float("inf")
+    columns = [pl.Series("x", [value, 1.5, 2.5]) for value in (nan, None, inf, -inf)]
+    versions = {Table.of(base.with_columns(column.to_frame())).version for column in columns}
+    assert len(versions) == 4
+
+
+@pytest.mark.parametrize("length", [1, 1e-30, 1e30])
+def test_the_length_of_a_query_changes_no_order(store: VectorStore, length: float) -> None:
+    angles = np.linspace(0, 3, 40)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    candidates = Candidates([f"f{row}" for row in range(40)], vectors)
+    push(store, candidates)
+    queries = np.array([[length, 0]], dtype=np.float32)
+    found = StoreIndex(store, candidates).search_rows(queries, 5)
+    assert found.rows.tolist() == [[0, 1, 2, 3, 4]]
+
+
 @pytest.mark.parametrize("normalized", [True, False])
 def test_vectors_of_length_one_are_compared_by_cosine(store: VectorStore, normalized: bool) -> None:
     vectors = np.array([[0.6, 0.8], [0, 1], [-1, 0]], dtype=np.float32)
@@ -155,7 +173,8 @@ CONDITIONS = [
         "seen = false",
         "seen <> true",
     ),
-    *("narrow = 0.1", "narrow > 0.1", "narrow <= 0.1", "narrow <> 0.1", "narrow in (0.1, 1.5)"),
+    *("narrow = 0.1", "narrow > 0.1", "narrow <= 0.1", "narrow <> 0.1", "narrow in (1.5)"),
+    *("narrow between -2.25 and 1.5", "narrow not between -3 and 0.5", "narrow not in (1.5, -3)"),
     *("wide > 0.1", "wide = 0.1", "wide <= -2.25", "narrow < -2", "narrow = 1.5"),
     *("array_contains(genres, 'Drama')", "not array_contains(genres, 'Drama')"),
     *("array_contains(codes, 2)", "not array_contains(codes, 2)"),
@@ -166,6 +185,8 @@ CONDITIONS = [
 ]
 LEFT_TO_ROWS = [
     *("year / 10 = 199", "lower(kind) = 'é'", "kind like 'b%'", "year >= 1990.5", "strange > 1"),
+    *("narrow in (0.3)", "narrow between 0.3 and 0.3", "narrow not between -3 and 0.1"),
+    *("narrow < 1e300", "narrow in (-2.25, 3.4e38)", "wide < 1e400"),
     *("huge > 1", "day is null", "year = narrow", "year in (1990, null)", '"od d%" > 1'),
 ]
 
@@ -260,15 +281,16 @@ def test_there_is_no_such_database() -> None:
         open_store("quadrant", "http://localhost", collection="x")
 
 
-def refused_port() -> int:
-    """A port at which nobody listens."""
+@pytest.fixture
+def refused_port() -> Iterator[int]:
+    """A port at which nobody listens, nor can begin to."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+        yield taken.getsockname()[1]
 
 
-def test_no_database_at_the_address_and_no_secret_in_the_sentence() -> None:
-    port = refused_port()
+def test_no_database_at_the_address_and_no_secret_in_the_sentence(refused_port: int) -> None:
+    port = refused_port
     with pytest.raises(StoreError, match="PostgreSQL at .* cannot be reached") as failed:
         open_store("pgvector", f"postgresql://me:s3cret@127.0.0.1:{port}/films", collection="x")
     assert f"postgresql://127.0.0.1:{port}/films" in str(failed.value)
@@ -279,9 +301,41 @@ def test_no_database_at_the_address_and_no_secret_in_the_sentence() -> None:
     assert without_secret("host=h password=s3cret") == "the database"
 
 
-def test_qdrant_out_of_reach_or_with_another_key() -> None:
+# libpq takes passwords with such signs, and Qdrant may have keys with them.
+@pytest.mark.parametrize("sign", ["/", "#", "?", "@", "[", "]", ":", "%2F"])
+def test_a_secret_with_odd_signs_is_not_shown(sign: str, refused_port: int) -> None:
+    for kind, scheme in [("pgvector", "postgresql"), ("qdrant", "http"), ("qdrant", "https")]:
+        url = f"{scheme}://:s3{sign}cret@127.0.0.1:{refused_port}/films"
+        with pytest.raises(StoreError) as failed:
+            open_store(kind, url, collection="x")
+        assert "s3" not in str(failed.value) and "cret" not in str(failed.value)
+    assert without_secret(f"postgresql:///films?password=s3{sign}cret").partition("s3")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://localhost:6333", "http://localhost:6333"),
+        ("https://u:p@h.x-y.com:6333/pre/fix", "https://h.x-y.com:6333/pre/fix"),
+        ("postgresql://me@h1:1,h2:2/db?sslmode=require", "postgresql://h1:1,h2:2/db"),
+        ("http://[::1]:6333", "http://[::1]:6333"),
+        ("here/qdrant", "here/qdrant"),
+        ("http://secret:secret", "the database"),
+    ],
+)
+def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
+    assert without_secret(url) == shown
+
+
+@pytest.mark.parametrize("url", ["localhost:6333", "127.0.0.1:6333/"])
+def test_an_address_without_its_scheme_is_no_folder(url: str) -> None:
+    with pytest.raises(StoreError, match=f"neither a folder nor .* Write http://{url} for"):
+        open_store("qdrant", url, collection="x")
+
+
+def test_qdrant_out_of_reach_or_with_another_key(refused_port: int) -> None:
     with pytest.raises(StoreError, match="Qdrant at .* cannot be reached") as failed:
-        open_store("qdrant", f"http://:s3cret@127.0.0.1:{refused_port()}", collection="x")
+        open_store("qdrant", f"http://:s3cret@127.0.0.1:{refused_port}", collection="x")
     assert "s3cret" not in str(failed.value)
     with qdrant() as url, pytest.raises(StoreError, match="refuses the key.*QDRANT_API_KEY"):
         open_store("qdrant", url.replace("://", "://:wrong@"), collection="x")
@@ -316,6 +370,36 @@ def test_a_collection_of_somebody_else_is_left_alone(server: str) -> None:
     with QdrantStore(client, collection="theirs", place="Qdrant") as store:
         with pytest.raises(StoreError, match="'theirs' that is none of Turret's.*--collection"):
             push(store, some(range(3)))
+
+
+def test_a_view_in_another_schema_is_left_alone(server: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("CREATE VIEW elsewhere AS SELECT 7 AS a")
+        connection.execute("CREATE SCHEMA mine")
+        with open_store(
+            "pgvector", f"{server}&options=-csearch_path%3Dmine,public", collection="elsewhere"
+        ) as store:
+            push(store, some(range(3)))
+        assert connection.execute("SELECT a FROM public.elsewhere").fetchall() == [(7,)]
+        assert connection.execute("SELECT count(*) FROM mine.elsewhere").fetchall() == [(3,)]
+
+
+def test_whoever_could_read_the_view_still_can(server: str) -> None:
+    with (
+        open_store("pgvector", server, collection="read") as store,
+        psycopg.connect(server, autocommit=True) as connection,
+    ):
+        push(store, some(range(3)))
+        connection.execute('CREATE ROLE "a reader"')
+        connection.execute('GRANT SELECT ON read TO "a reader", PUBLIC')
+        connection.execute("CREATE VIEW on_it AS SELECT * FROM read")
+        push(store, some(range(4)))
+        assert connection.execute("SELECT count(*) FROM on_it").fetchall() == [(4,)]
+        connection.execute("DROP VIEW on_it")
+        push(store, Candidates(["a"], np.ones((1, 2))))
+        granted = "SELECT grantee FROM information_schema.role_table_grants WHERE table_name = %s"
+        readers = connection.execute(f"{granted} AND privilege_type = 'SELECT'", ["read"])
+        assert sorted(readers.fetchall()) == [("PUBLIC",), ("a reader",), ("turret",)]
 
 
 def test_what_stands_in_postgresql(server: str) -> None:

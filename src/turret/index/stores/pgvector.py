@@ -1,5 +1,6 @@
 """PostgreSQL with the extension pgvector."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +36,7 @@ __all__ = ["PgvectorStore"]
 T = TypeVar("T")
 
 _CONNECT_SECONDS = 10
+_PORTS = re.compile(r"[\d,]*")
 _MOST_NUMBERS, _MOST_INDEXED = 16_000, 2_000
 _LONGEST_NAME = 63
 _SYSTEM = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -43,6 +45,12 @@ _VERSIONS = """
     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND c.relkind = 'r' AND starts_with(c.relname, %s)
     AND obj_description(c.oid, 'pg_class') LIKE 'turret %%'
+"""
+_GRANTED = """
+    SELECT CASE granted.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(granted.grantee) END
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) granted
+    WHERE n.nspname = current_schema() AND c.relname = %s
+    AND granted.privilege_type = 'SELECT' AND granted.grantee <> c.relowner
 """
 _NAMED = """
     SELECT c.relkind, obj_description(c.oid, 'pg_class') FROM pg_class c
@@ -68,15 +76,11 @@ class PgvectorStore(VectorStore):
         """Connect."""
         self.collection = collection
         self._place = f"PostgreSQL at {without_secret(url)}"
-        try:
-            given = conninfo_to_dict(url)
-        except psycopg.Error:
-            # The message would show the address, which may hold a password.
-            raise StoreError(
-                "this is no address of a PostgreSQL database",
-                expected="postgresql://USER@HOST:PORT/DATABASE",
-            ) from None
-        given = {"connect_timeout": _CONNECT_SECONDS, "application_name": "turret", **given}
+        given = {
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "turret",
+            **_settings_of(url),
+        }
         self._settings = make_conninfo("", **given)
         self._lock = threading.RLock()
         self._connection = self._connected()
@@ -220,11 +224,24 @@ class PgvectorStore(VectorStore):
         self._comment("TABLE", name, table.version)
 
     def _turn(self, name: str, table: Table) -> None:
-        """Makes the view show a table."""
-        view = sql.Identifier(self.collection)
-        self._run(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
-        show = sql.SQL("CREATE VIEW {} AS SELECT * FROM {}")
-        self._run(show.format(view, sql.Identifier(name)))
+        """Makes the view show a table; whoever could read it before still can."""
+        # Without its schema the name could stand for a view in another one.
+        ((schema,),) = self._rows("SELECT current_schema()", [])
+        view = sql.Identifier(schema, self.collection)
+        show = sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(
+            view, sql.Identifier(schema, name)
+        )
+        try:
+            with self._connection.transaction():
+                self._run(show)
+        except psycopg.errors.InvalidTableDefinition:
+            # It has other columns. Another view takes its place, and nobody may read that yet.
+            readers = self._rows(_GRANTED, [self.collection])
+            self._run(sql.SQL("DROP VIEW {}").format(view))
+            self._run(show)
+            for (reader,) in readers:
+                who = sql.SQL("PUBLIC") if reader is None else sql.Identifier(reader)
+                self._run(sql.SQL("GRANT SELECT ON {} TO {}").format(view, who))
         self._comment("VIEW", self.collection, table.version)
 
     def _comment(self, what: LiteralString, name: str, version: str) -> None:
@@ -282,6 +299,24 @@ class PgvectorStore(VectorStore):
             )
         lost = "is lost" if self._connection.broken else "refuses"
         return StoreError(f"{self._place} {lost}", got=_first_line(error))
+
+
+def _settings_of(url: str) -> dict[str, Any]:
+    """The settings that an address stands for. No error shows it: it may hold a password."""
+    try:
+        found = conninfo_to_dict(url)
+        # With @ or / in it, the password is taken for a part of these. A socket may begin with @.
+        hosts, ports = str(found.get("host", "")), str(found.get("port", ""))
+        strange = any("@" in host[1:] for host in hosts.split(",")) or not _PORTS.fullmatch(ports)
+    except psycopg.Error:
+        found, strange = {}, True
+    if strange:
+        raise StoreError(
+            "this is no address of a PostgreSQL database",
+            expected="postgresql://USER@HOST:PORT/DATABASE",
+            fix="In a password write %2F for /, %40 for @.",
+        )
+    return found
 
 
 def _nul(table: Table, name: str, column: Column) -> bool:
