@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from bundles import by_country
-from hostile import MANIFESTS, SEALED, Attack, copied, resealed
+from hostile import MANIFESTS, SEALED
+from hostile_changes import Attack, copied, resealed
 
 from turret.bundle.bundle import Bundle
 from turret.errors import BundleError

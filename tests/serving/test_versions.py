@@ -13,7 +13,8 @@ import httpx
 import numpy as np
 import pytest
 from bundles import bundle_of, dataset, model
-from hostile import MANIFESTS, SEALED, copied, resealed
+from hostile import MANIFESTS, SEALED
+from hostile_changes import copied, resealed
 from servers import Server, serving
 
 from turret.errors import ServingError
