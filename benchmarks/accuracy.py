@@ -10,12 +10,13 @@ Data sets, each a folder in FOLDER that the person who runs this has:
   place of a rating in its user's order of time. `ml-1m-random` draws a fifth of the ratings of each
   user, `ml-1m-last` takes each user's last one.
 - `gowalla` and `yelp2018`: `interactions.parquet` with the columns `user_id`, `item_id` and
-  `split`, the split of the LightGCN paper: `test`, `train` and, if there is one, `train_valid`.
+  `split`, the split of the LightGCN paper: `test`, and `train` or another word for the rest.
 
 `--validation` trains on what is neither validation nor test, judges by the validation part, and
 never looks at the test part; baselines are then tried with each setting of a grid. The validation
-part is `train_valid`, the last rating but one of each user, or else a tenth of the training part of
-each user, drawn at random. docs/benchmarks.md says what was chosen with it, what was tried, and
+part is the last tenth of each user's training list (Gowalla, where lists grow towards the test part
+in popularity), the last rating but one, or else a tenth of each user's training part, drawn at
+random. docs/benchmarks.md says what was chosen with it, what was tried, and
 which baselines were not tuned.
 """
 
@@ -85,7 +86,7 @@ def splits(name: str, recipe: turret.Recipe, data: Path, validation: bool) -> It
     assert isinstance(recipe.data.files, str)
     events = pl.read_parquet(data / recipe.data.files)
     if split.kind == "given":
-        events = events.with_columns(parts(events).alias(recipe.data.part or "part"))
+        events = events.with_columns(parts(name, events).alias(recipe.data.part or "part"))
     dataset = turret.Dataset.from_frames(
         events,
         query_id="user_id",
@@ -96,26 +97,32 @@ def splits(name: str, recipe: turret.Recipe, data: Path, validation: bool) -> It
     yield turret.split(dataset, split)
 
 
-def parts(events: pl.DataFrame) -> pl.Series:
+def parts(name: str, events: pl.DataFrame) -> pl.Series:
     """The part of each event: as given, or a fifth of each user's; likewise the validation part."""
     if "split" in events.columns:
-        part = events["split"].replace("train_valid", "validation")
+        part = pl.Series("", np.where(events["split"] == "test", "test", "train"))
     else:
-        part = _held_back(events["user_id"], pl.Series("", ["train"] * len(events)), "test", 0.2)
-    if "validation" in part:
-        return part
-    return _held_back(events["user_id"], part, "validation", 0.1)
+        part = pl.Series("", ["train"] * len(events))
+        part = _held_back(events["user_id"], part, "test", 0.2, _chance(events))
+    last = -np.arange(len(events), dtype=float)
+    order = last if name == "gowalla" else _chance(events)
+    return _held_back(events["user_id"], part, "validation", 0.1, order)
 
 
-def _held_back(user: pl.Series, part: pl.Series, name: str, share: float) -> pl.Series:
-    """Call a share of what each user trains on by another name, drawn at random."""
-    chance = np.random.default_rng(42).random(len(user))
-    drawn = pl.DataFrame({"user": user, "part": part, "chance": chance}).with_columns(
-        place=pl.col("chance").rank("ordinal").over("user", "part"),
+def _held_back(
+    user: pl.Series, part: pl.Series, name: str, share: float, order: np.ndarray
+) -> pl.Series:
+    """Call a share of what each user trains on, the first in an order, by another name."""
+    drawn = pl.DataFrame({"user": user, "part": part, "order": order}).with_columns(
+        place=pl.col("order").rank("ordinal").over("user", "part"),
         size=pl.len().over("user", "part"),
     )
     taken = (pl.col("part") == "train") & (pl.col("place") <= (share * pl.col("size")).round())
     return drawn.select(pl.when(taken).then(pl.lit(name)).otherwise("part"))["literal"]
+
+
+def _chance(events: pl.DataFrame) -> np.ndarray:
+    return np.random.default_rng(42).random(len(events))
 
 
 def measured(recipe: turret.Recipe, split: Any, validation: bool) -> dict[str, Any]:

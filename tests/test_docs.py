@@ -18,6 +18,7 @@ from turret.recipe.bodies.custom import Custom
 from turret.recipe.bodies.dot import DotInteraction
 from turret.recipe.bodies.mlp import MLP
 from turret.recipe.data import Data, Split
+from turret.recipe.decomposition import Decomposition
 from turret.recipe.features.bag import Bag
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.cross import Cross
@@ -66,6 +67,7 @@ STRUCTS = [
     Checkpointing,
     WarmStart,
     Schedule,
+    Decomposition,
     Evaluation,
     Sampled,
     Index,

@@ -8,6 +8,7 @@ from turret.evaluation.metrics import figures
 from turret.recipe.bodies.mlp import MLP
 from turret.recipe.checks import METRICS
 from turret.recipe.data import Data, Split
+from turret.recipe.decomposition import Decomposition
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
 from turret.recipe.loss import Softmax
@@ -158,6 +159,10 @@ def test_defaults_of_a_recipe() -> None:
             "train.dense_optimizer_options: got {'b1': 0.5}, expected train.dense_optimizer with",
         ),
         (lambda: Categorical("a", learning_rate=-1.0), "feature 'a': learning_rate: got -1.0"),
+        (
+            lambda: Decomposition(popularity=2),
+            "train.decomposition.popularity: got 2, expected from 0",
+        ),
         (lambda: Schedule(warmup=-1), "train.schedule.warmup: got -1, expected a whole number of"),
         (lambda: Schedule(kind="linear", end=500.0), "train.schedule.end: got 500.0, expected a"),
         (lambda: Schedule(kind="linear", end=0), "train.schedule.end: got 0, expected above 0."),

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from turret.recipe.bodies.custom import Custom
     from turret.recipe.bodies.dot import DotInteraction
     from turret.recipe.bodies.mlp import MLP
+    from turret.recipe.decomposition import Decomposition
     from turret.recipe.features.bag import Bag
     from turret.recipe.features.categorical import Categorical
     from turret.recipe.features.cross import Cross
@@ -123,6 +124,7 @@ __all__ = [
     "Custom",
     "DataError",
     "Dataset",
+    "Decomposition",
     "DotInteraction",
     "Earlier",
     "EarlyStopping",
@@ -227,6 +229,7 @@ _HOME = {
     "turret.recipe.bodies.custom": ("Custom",),
     "turret.recipe.bodies.dot": ("DotInteraction",),
     "turret.recipe.bodies.mlp": ("MLP",),
+    "turret.recipe.decomposition": ("Decomposition",),
     "turret.recipe.features.bag": ("Bag",),
     "turret.recipe.features.categorical": ("Categorical",),
     "turret.recipe.features.cross": ("Cross",),

@@ -5,6 +5,7 @@ import pytest
 from trainings import MODEL, dataset, train
 
 from turret.errors import RecipeError
+from turret.recipe.decomposition import Decomposition
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.loss import Softmax
 from turret.recipe.towers import Tower, TwoTower
@@ -12,11 +13,11 @@ from turret.train.spectral import singular_vectors
 from turret.train.trainer import prepare
 
 
-def shares(data) -> np.ndarray:
-    """Who met what, over the roots of both degrees, entry by entry."""
+def shares(data, query=0.5, candidate=0.5) -> np.ndarray:
+    """Who met what, over powers of both degrees, entry by entry."""
     met = np.zeros((data.num_queries, data.num_candidates))
     met[data.interactions.query_row, data.interactions.candidate_row] = 1.0
-    return met / np.sqrt(met.sum(1, keepdims=True) * met.sum(0, keepdims=True))
+    return met / (met.sum(1, keepdims=True) ** query * met.sum(0, keepdims=True) ** candidate)
 
 
 @pytest.mark.parametrize("dim", [2, 40])
@@ -26,6 +27,15 @@ def test_products_are_the_nearest_of_their_rank(dim):
     nearest = (left[:, :dim] * values[:dim]) @ right[:dim]
     query, candidate = singular_vectors(data, dim=dim, seed=1)
     assert query.shape == (data.num_queries, dim) and candidate.shape == (data.num_candidates, dim)
+    np.testing.assert_allclose(query @ candidate.T, nearest, atol=1e-5)
+
+
+def test_other_powers_and_the_popularity_that_comes_back():
+    data, powers = dataset(), Decomposition(query_power=0.3, candidate_power=0.4, popularity=0.25)
+    matrix = shares(data, 0.3, 0.4)
+    left, values, right = np.linalg.svd(matrix)
+    nearest = (left[:, :2] * values[:2]) @ right[:2] * (matrix > 0).sum(0) ** 0.25
+    query, candidate = singular_vectors(data, dim=2, seed=1, decomposition=powers)
     np.testing.assert_allclose(query @ candidate.T, nearest, atol=1e-5)
 
 

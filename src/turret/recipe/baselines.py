@@ -110,7 +110,7 @@ class RP3Beta(_Named, frozen=True, kw_only=True, tag_field="kind", tag="rp3beta"
     """
 
     alpha: float = 1.0
-    beta: float = 0.6
+    beta: float = 0.3
     neighbours: int = 100
     max_candidates: int = 50_000
 

@@ -10,6 +10,7 @@ from turret.recipe.checks import (
     require_positive,
     require_seed,
 )
+from turret.recipe.decomposition import Decomposition
 from turret.recipe.loss import Loss
 from turret.recipe.options import Options
 from turret.recipe.schedule import Schedule
@@ -42,6 +43,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             has: at 0 all pairs alike, at 1 all queries.
         initial: how embedding rows start: drawn uniformly, or, those of query and candidate ids,
             from a truncated singular value decomposition of who met what.
+        decomposition: of which matrix.
         initial_scale: they start uniform between minus this and this; the root mean square of what
             a decomposition gives.
         initial_accumulator: where Adagrad's sum of squared gradients starts.
@@ -75,6 +77,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     batch_unit: BatchUnit | None = None
     query_balance: float = 0.0
     initial: Literal["uniform", "decomposition"] = "uniform"
+    decomposition: Decomposition = Decomposition()
     initial_scale: float = 0.05
     initial_accumulator: float = 0.1
     b1: float = 0.9

@@ -1,5 +1,7 @@
 """A start from who met what: rows of ids from a truncated singular value decomposition."""
 
+from typing import cast
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from scipy import sparse
 from turret.data.dataset import Dataset
 from turret.data.encoders.tower import TowerEncoder
 from turret.errors import RecipeError
+from turret.recipe.decomposition import Decomposition
 from turret.train.state import TrainState
 
 __all__ = ["from_decomposition", "singular_vectors"]
@@ -24,6 +27,7 @@ def from_decomposition(
     *,
     query_encoder: TowerEncoder,
     candidate_encoder: TowerEncoder,
+    decomposition: Decomposition,
     scale: float,
     seed: int,
 ) -> TrainState:
@@ -37,6 +41,7 @@ def from_decomposition(
         dataset: The training part.
         query_encoder: Says which row stands for which query.
         candidate_encoder: Likewise of candidates.
+        decomposition: Of which matrix, and how long the vectors of popular candidates are.
         scale: Root mean square of the rows' numbers.
         seed: Source of the sketch.
 
@@ -51,7 +56,8 @@ def from_decomposition(
         _table_of_ids(candidate_encoder, dataset.candidate_id),
     )
     tables = dict(state.parameters.tables)
-    vectors = singular_vectors(dataset, dim=min(tables[name].shape[1] for name in names), seed=seed)
+    dim = min(tables[name].shape[1] for name in names)
+    vectors = singular_vectors(dataset, dim=dim, seed=seed, decomposition=decomposition)
     sides = zip(
         names,
         vectors,
@@ -69,18 +75,21 @@ def from_decomposition(
 
 
 def singular_vectors(
-    dataset: Dataset, *, dim: int, seed: int
+    dataset: Dataset, *, dim: int, seed: int, decomposition: Decomposition | None = None
 ) -> tuple[Float32[np.ndarray, "queries d"], Float32[np.ndarray, "candidates d"]]:
-    r"""Truncates the decomposition of who met what, each divided by the roots of both degrees.
+    r"""Truncates the decomposition of who met what, divided by powers of both degrees.
 
-    `R_qc = 1 / sqrt(n_q n_c)` where q met c, else 0, with `n` the number of candidates a query met
-    and of queries that met a candidate; `R ~ U S V^T`, and the vectors are the rows of
-    `U S^(1/2)` and `V S^(1/2)`, whose inner products are nearest to `R`.
+    `R_qc = n_q^-a n_c^-b` where q met c, else 0, with `n` the number of candidates a query met and
+    of queries that met a candidate; `R ~ U S V^T`, and the vectors are the rows of `U S^(1/2)` and
+    `N^p V S^(1/2)`, whose inner products are nearest to `R`, times `n_c^p`. A query's scores are
+    sums over the candidates it met, smoothed by leaving out the small singular values; a power
+    `p` somewhat below `b` brings the popularity back that the division took off.
 
     Args:
         dataset: The interactions; a pair that occurs several times counts once.
         dim: How many singular vectors to take; fewer where the data have no more.
         seed: Source of the sketch that they are found by.
+        decomposition: The powers `a`, `b` and `p`; None means 1/2, 1/2 and 0.
 
     Returns:
         The vectors of queries and of candidates.
@@ -97,22 +106,34 @@ def singular_vectors(
         Halko, Martinsson and Tropp (2011), Finding Structure with Randomness,
         https://doi.org/10.1137/090771806.
     """
+    powers = decomposition or Decomposition()
     indptr, candidate_row = dataset.pairs_by_query()
     shape = (dataset.num_queries, dataset.num_candidates)
     counts = np.diff(indptr), np.bincount(candidate_row, minlength=shape[1])
-    roots = [np.sqrt(np.maximum(count, 1)).astype(np.float32) for count in counts]
-    values = 1.0 / (np.repeat(roots[0], counts[0]) * roots[1][candidate_row])
+    degrees = [np.maximum(count, 1).astype(np.float32) for count in counts]
+    of_query = np.repeat(degrees[0] ** -powers.query_power, counts[0])
+    values = of_query * degrees[1][candidate_row] ** -powers.candidate_power
     matrix = sparse.csr_array((values, candidate_row, indptr), shape=shape)
-    flipped = sparse.csr_array(matrix.T)
-    width, kept = min(dim + _MORE, *shape), min(dim, *shape)
-    sketch = np.random.default_rng(seed).standard_normal((shape[1], width)).astype(np.float32)
+    left, values, right = _decomposed(matrix, min(dim, *shape), seed)
+    root = np.sqrt(values)
+    candidate = right * root * degrees[1][:, None] ** powers.popularity
+    return np.asarray(left * root, np.float32), np.asarray(candidate, np.float32)
+
+
+def _decomposed(
+    matrix: sparse.csr_array, kept: int, seed: int
+) -> tuple[Float32[np.ndarray, "n d"], Float32[np.ndarray, " d"], Float32[np.ndarray, "m d"]]:
+    """The largest singular values with their vectors, left and right, by a sketch."""
+    n, m = cast("tuple[int, int]", matrix.shape)
+    flipped, width = sparse.csr_array(matrix.T), min(kept + _MORE, n, m)
+    sketch = np.random.default_rng(seed).standard_normal((m, width)).astype(np.float32)
     for _ in range(_ROUNDS):
         sketch = flipped @ np.linalg.qr(matrix @ sketch)[0]
     basis = np.linalg.qr(matrix @ sketch)[0]
-    left, values, right = np.linalg.svd((flipped @ basis).T, full_matrices=False)
-    root = np.sqrt(values[:kept])
-    query, candidate = (basis @ left)[:, :kept] * root, right[:kept].T * root
-    return np.asarray(query, np.float32), np.asarray(candidate, np.float32)
+    # The product is long and thin: its small triangle is decomposed instead.
+    other, triangle = np.linalg.qr(flipped @ basis)
+    left, values, right = np.linalg.svd(triangle.T)
+    return (basis @ left)[:, :kept], values[:kept], (other @ right.T)[:, :kept]
 
 
 def _table_of_ids(encoder: TowerEncoder, column: str) -> str:

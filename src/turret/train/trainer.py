@@ -149,7 +149,12 @@ def _initial_state(
     if train.initial == "uniform":
         return state
     return from_decomposition(
-        state, dataset, scale=train.initial_scale, seed=train.seed, **encoders
+        state,
+        dataset,
+        decomposition=train.decomposition,
+        scale=train.initial_scale,
+        seed=train.seed,
+        **encoders,
     )
 
 

@@ -45,6 +45,8 @@ def strongest(
 ) -> sparse.csr_array:
     """The largest entries in each row of a product of sparse matrices, without its diagonal.
 
+    No entry of either matrix is negative.
+
     Args:
         left: `[n, m]`.
         right: `[m, n]`.
@@ -61,23 +63,43 @@ def strongest(
     step = max(1, _CELLS // max(n, 1))
     for start in range(0, n, step):
         rows = np.arange(start, min(start + step, n))
-        block = (left[rows] @ right).toarray().astype(np.float64)
+        block = sparse.csr_array(left[rows] @ right)
+        row = np.repeat(rows, np.diff(block.indptr))
+        values = block.data.astype(np.float64)
         if scale is not None:
-            block *= scale
+            values *= scale[block.indices]
         if shrunk is not None:
             norms, shrink = shrunk
-            divisor = norms[rows, None] * norms + shrink
-            block = np.divide(block, divisor, out=np.zeros_like(block), where=divisor > 0)
-        block[np.arange(len(rows)), rows] = 0.0
-        if neighbours < n:
-            cut = np.partition(block, n - neighbours, axis=1)[:, n - neighbours, None]
-            # Ties at the cut stay in the order of rows, up to the number.
-            above = block > cut
-            room = neighbours - above.sum(axis=1, keepdims=True)
-            tied = (block == cut) & (np.cumsum(block == cut, axis=1) <= room)
-            block = np.where(above | tied, block, 0.0)
-        parts.append(sparse.csr_array(block.astype(np.float32)))
+            divisor = norms[row] * norms[block.indices] + shrink
+            values = np.divide(values, divisor, out=np.zeros_like(values), where=divisor > 0)
+        values[block.indices == row] = 0.0
+        shape = (len(rows), n)
+        block = sparse.csr_array((values.astype(np.float32), block.indices, block.indptr), shape)
+        parts.append(_largest(block, values, neighbours))
     return sparse.csr_array(sparse.vstack(parts)) if parts else sparse.csr_array((0, 0))
+
+
+def _largest(
+    block: sparse.csr_array, values: Float64[np.ndarray, " entries"], neighbours: int
+) -> sparse.csr_array:
+    """The largest entries of each row, by their exact values; ties in the order of columns."""
+    kept = values > 0
+    starts, ends = block.indptr[:-1], block.indptr[1:]
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        if end - start <= neighbours:
+            continue
+        own = values[start:end]
+        cut = np.partition(own, len(own) - neighbours)[len(own) - neighbours]
+        above = own > cut
+        tied = np.flatnonzero(own == cut)
+        if len(tied) + np.count_nonzero(above) > neighbours:
+            order = np.argsort(block.indices[start:end][tied])
+            tied = tied[order[: neighbours - np.count_nonzero(above)]]
+        above[tied] = True
+        kept[start:end] &= above
+    rows = np.repeat(np.arange(len(starts)), ends - starts)
+    entries = (block.data[kept], (rows[kept], block.indices[kept]))
+    return sparse.csr_array(entries, shape=block.shape)
 
 
 class CandidateLinks:
