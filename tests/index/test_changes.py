@@ -7,12 +7,22 @@ import zlib
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
 from turret.errors import CandidateIndexError
-from turret.index.changes import Change, ChangeLog, columns_of, put, removal, vectors_of
+from turret.index.changes import (
+    Change,
+    ChangeLog,
+    columns_of,
+    forgetting,
+    put,
+    removal,
+    sight,
+    vectors_of,
+)
 from turret.index.records import HEAD
 
 ONE = put(("a", "b"), np.array([[1, 2], [3, 4]], dtype=np.float32))
@@ -81,26 +91,35 @@ def test_damage_before_the_end_is_told(path: Path) -> None:
 def test_a_flipped_bit_is_told_wherever_it_is(path: Path) -> None:
     whole = path.read_bytes()
     start = whole.index(b"\n") + 1
-    for bit in range(8 * start, 8 * len(whole)):
+    for bit in range(8 * len(whole)):
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
-        # A length at the very end that says too much is what a write cut short looks like.
-        last = _last(whole, start)
-        if last <= bit // 8 < last + 4:
-            continue
-        with pytest.raises(CandidateIndexError, match="damaged at byte"):
-            ChangeLog(path, belongs_to="x")
+        told = "damaged at byte" if bit >= 8 * start else "is not the log of these candidates"
+        for opened in (ChangeLog, ChangeLog.peek):
+            with pytest.raises(CandidateIndexError, match=told):
+                opened(path, belongs_to="x")
         assert path.read_bytes() == bytes(damaged)
 
 
-def _last(whole: bytes, at: int) -> int:
-    """Where the last record begins."""
-    while True:
-        end = at + HEAD.size + HEAD.unpack_from(whole, at)[0]
-        if end == len(whole):
-            return at
-        at = end
+def test_a_length_in_ruins_is_told_by_what_follows_far_behind(path: Path) -> None:
+    log = ChangeLog(path, belongs_to="x")
+    start = path.stat().st_size
+    numbers = np.random.default_rng(0).normal(size=(1, 1_000_000)).astype(np.float32)
+    log.append(put(("large",), numbers), TWO)
+    log.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:start] + b"\xff\xff\xff\xff" + whole[start + 4 :])
+    with pytest.raises(CandidateIndexError, match=f"damaged at byte {start}"):
+        ChangeLog.peek(path, belongs_to="x")
+    # Without what follows, and with its length, a crash cut it short.
+    path.write_bytes(whole[: start + 3_000_000])
+    assert read(path) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("change", [ONE, TWO, sight("q", ("a",)), forgetting("q")])
+def test_every_record_begins_alike(change: Change) -> None:
+    assert msgspec.msgpack.encode(change).startswith(b"\x85\xa2op")
 
 
 def test_zeros_that_a_crash_left_are_dropped(path: Path) -> None:

@@ -165,6 +165,10 @@ def vectors_of(change: Change, dim: int) -> Float32[np.ndarray, "m d"]:
     return vectors
 
 
+_BEGIN = msgspec.msgpack.encode(removal(()))[:4]
+"""A map of as many entries as a change has, the first of which is `op`."""
+
+
 class ChangeLog:
     """A log that is open for one writer.
 
@@ -218,7 +222,7 @@ class ChangeLog:
         if not path.exists():
             return []
         data = _content(path)
-        if b"\n" not in data:
+        if f"{_FORMAT} {belongs_to}\n".encode().startswith(data):
             return []
         return _read(data, path, belongs_to=belongs_to)[0]
 
@@ -274,7 +278,7 @@ def _read(data: bytes, path: Path, *, belongs_to: str) -> tuple[list[Change], in
     changes: list[Change] = []
     end = len(line)
     try:
-        for payload, after in records(data, len(line)):
+        for payload, after in records(data, len(line), begin=_BEGIN):
             changes.append(msgspec.msgpack.decode(payload, type=Change))
             end = after
     except DamagedError as error:

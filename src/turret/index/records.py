@@ -17,8 +17,8 @@ __all__ = ["HEAD", "DamagedError", "records"]
 HEAD = struct.Struct("<II")
 """What stands before a record: its length and its CRC-32."""
 
+_LENGTH_BITS = 32
 _MOST_MENDED = 1 << 20
-_MOST_SOUGHT = 1 << 20
 
 
 class DamagedError(ValueError):
@@ -34,12 +34,13 @@ class DamagedError(ValueError):
         self.at = at
 
 
-def records(data: bytes, at: int) -> Iterator[tuple[bytes, int]]:
+def records(data: bytes, at: int, *, begin: bytes) -> Iterator[tuple[bytes, int]]:
     """Reads the whole records.
 
     Args:
         data: the file.
         at: where the first one begins.
+        begin: what every record begins with, a few bytes: what tells where one may stand.
 
     Yields:
         Each record, and where it ends.
@@ -57,21 +58,38 @@ def records(data: bytes, at: int) -> Iterator[tuple[bytes, int]]:
             continue
         if not any(data[at:]):
             return
-        if end < len(data) or _follows(data, at + HEAD.size):
+        if end < len(data) or _follows(data, at + HEAD.size, begin) or _is_flip_of_length(data, at):
             raise DamagedError(at)
         if end == len(data) and _is_one_flip(payload, checksum):
             raise DamagedError(at)
         return
 
 
-def _follows(data: bytes, start: int) -> bool:
-    """Whether a whole record begins somewhere, and the file ends with it or another one."""
-    for at in range(start, min(len(data) - HEAD.size, start + _MOST_SOUGHT)):
-        length, checksum = HEAD.unpack_from(data, at)
-        end = at + HEAD.size + length
-        if 0 < length and end <= len(data) and zlib.crc32(data[at + HEAD.size : end]) == checksum:
+def _follows(data: bytes, start: int, begin: bytes) -> bool:
+    """Whether a whole record stands somewhere from a place on."""
+    found = data.find(begin, start + HEAD.size)
+    while found >= 0:
+        length, checksum = HEAD.unpack_from(data, found - HEAD.size)
+        if _is_whole(data, found, length=length, checksum=checksum):
             return True
+        found = data.find(begin, found + 1)
     return False
+
+
+def _is_flip_of_length(data: bytes, at: int) -> bool:
+    """Whether one flipped bit in the length of a record is all that is wrong."""
+    length, checksum = HEAD.unpack_from(data, at)
+    return any(
+        _is_whole(data, at + HEAD.size, length=length ^ 1 << bit, checksum=checksum)
+        for bit in range(_LENGTH_BITS)
+    )
+
+
+def _is_whole(data: bytes, start: int, *, length: int, checksum: int) -> bool:
+    """Whether a record of a length stands at a place."""
+    if not 0 < length <= len(data) - start:
+        return False
+    return zlib.crc32(memoryview(data)[start : start + length]) == checksum
 
 
 def _is_one_flip(payload: bytes, checksum: int) -> bool:
