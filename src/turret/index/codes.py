@@ -11,6 +11,8 @@ then the true one, although a quarter or a half of the memory was read.
 """
 
 import math
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +21,7 @@ import numpy as np
 import simsimd
 from jaxtyping import Bool, Float32, Int64, Shaped
 
+from turret.cores import cores
 from turret.errors import CandidateIndexError
 from turret.storage import regular
 from turret.storage.plain_json import decoded
@@ -32,6 +35,8 @@ _FILE = "codes.npy"
 _NUMBERS = "codes.json"
 _BLOCK_VALUES = 4 * 1024 * 1024
 _GROUP = 64
+_SHARE = 100_000
+"""Rows below which another thread costs more than it saves."""
 
 
 def kth_largest_at_least(scores: Shaped[np.ndarray, " n"], k: int) -> float:
@@ -176,11 +181,7 @@ class Codes:
         wide = query.astype(np.float64)
         scale = _scale(float(np.abs(wide).max(initial=0)), self.storage)
         code = _rounded(wide / scale, self.storage)
-        scores = np.empty(
-            (1, self.values.shape[0]), dtype="int32" if self.storage == "int8" else "float32"
-        )
-        simsimd.cdist(code[None], self.values, metric="dot", out=scores)
-        found: Shaped[np.ndarray, " n"] = scores[0]
+        found = self._scores(code)
         if mask is not None:
             found[~mask] = np.iinfo(np.int32).min if self.storage == "int8" else -np.inf
         margin = 2 * self._error(wide, code.astype(np.float64) * scale) / (self.scale * scale)
@@ -190,6 +191,23 @@ class Codes:
         near: Shaped[np.ndarray, " m"] = found[rows]
         last = float(np.partition(near, near.shape[0] - k)[near.shape[0] - k])
         return rows[near >= last - margin]
+
+    def _scores(self, code: Shaped[np.ndarray, " d"]) -> Shaped[np.ndarray, " n"]:
+        """The products of one code with all; the rows of a large index are shared by processors."""
+        n = self.values.shape[0]
+        scores = np.empty(n, dtype="int32" if self.storage == "int8" else "float32")
+        step = max(_SHARE, -(-n // cores()))
+
+        def score(start: int) -> None:
+            part = slice(start, start + step)
+            simsimd.cdist(code[None], self.values[part], metric="dot", out=scores[None, part])
+
+        if step >= n:
+            score(0)
+        else:
+            with ThreadPoolExecutor(-(-n // step)) as threads:
+                deque(threads.map(score, range(0, n, step)), maxlen=0)
+        return scores
 
     def _error(self, query: Shaped[np.ndarray, " d"], rounded: Shaped[np.ndarray, " d"]) -> float:
         """How far a score of the codes can be from one computed in float32."""
