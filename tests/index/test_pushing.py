@@ -480,3 +480,19 @@ def test_many_candidates_get_an_index_and_filters_still_give_k(
                 hits = index.search(candidates.vectors[:3], k, where=where)
                 assert hits.counts.tolist() == [min(k, fewest)] * 3
                 assert set(hits.ids[0, : hits.counts[0]].tolist()) <= kept
+
+
+def test_looking_at_every_row_finds_them_all_however_often_it_was_asked(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgvector_sql, "ANN_FROM", 1000)
+    vectors = np.random.default_rng(0).normal(size=(6000, 8)).astype(np.float32)
+    candidates = Candidates([f"f{row}" for row in range(6000)], vectors)
+    kept = "-chnsw.max_scan_tuples%3D50%20-cplan_cache_mode%3Dforce_generic_plan"
+    few = f"{server}&options={kept}"
+    with open_store("pgvector", few, collection="often") as store:
+        push(store, candidates)
+        table = store.fitted(Table.of(candidates))
+        for limit, exact in [(10, False)] * 8 + [(1500, True)] * 3:
+            found = store.nearest(table, vectors[:1], limit, restriction=Restriction(), exact=exact)
+            assert found[0].shape[0] == limit

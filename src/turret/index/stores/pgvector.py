@@ -178,6 +178,8 @@ class PgvectorStore(VectorStore):
         settings = {"hnsw.ef_search": looked_at, "hnsw.iterative_scan": "strict_order"}
         if exact:
             settings = {"enable_indexscan": "off"}
+        # A plan that was kept would neither know the limit nor heed the settings.
+        settings["plan_cache_mode"] = "force_custom_plan"
 
         def search() -> list[Int64[np.ndarray, " ..."]]:
             found: list[Int64[np.ndarray, " ..."]] = []
