@@ -17,6 +17,7 @@ from turret.recipe.features.bag import Bag
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
 from turret.recipe.towers import Tower, TwoTower
+from turret.recommender.recommender import Recommender
 
 QUERIES, CANDIDATES = 40, 120
 FILES = [
@@ -110,3 +111,10 @@ def by_country() -> Bundle:
     """A model whose query tower reads the user and the country."""
     data = dataset()
     return bundle_of(data, model(data, query=("user", "country")))
+
+
+def called(query_id: str, candidate_id: str) -> Recommender:
+    """A recommender of two queries and two candidates whose ids are called so."""
+    events = {query_id: ["a", "b", "a"], candidate_id: ["x", "y", "y"]}
+    data = Dataset.from_frames(events, query_id=query_id, candidate_id=candidate_id)
+    return Recommender.build(model(data, query=(query_id,)), data)

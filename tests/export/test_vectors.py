@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from bundles import CANDIDATES, by_country, by_id
+from bundles import CANDIDATES, by_country, by_id, called
 
 from turret.export import formats, vectors
 from turret.index.changes import ChangeLog, forgetting, put, removal, sight
@@ -88,3 +88,10 @@ def test_an_index_reads_them_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         np.concatenate([block.vectors for block in again]), bundle.index.vectors
     )
+
+
+def test_ids_that_are_called_like_the_vectors(tmp_path: Path) -> None:
+    called("vector", "film").save(tmp_path / "bundle")
+    formats.export(tmp_path / "bundle", tmp_path / "out", format="vectors")
+    table = pl.read_parquet(tmp_path / "out" / "queries.parquet")
+    assert table.columns == ["vector", "vector_"] and table["vector"].to_list() == ["a", "b"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from bundles import QUERIES, by_country, by_id
+from bundles import QUERIES, by_country, by_id, called
 
 from turret.errors import DataError, QueryError
 from turret.recommender.answer import RowAnswer
@@ -250,3 +250,44 @@ def test_places_that_cannot_be_written_to(tmp_path: Path) -> None:
         recommend_all(recommender, tmp_path / "all.xls")
     with pytest.raises(DataError, match="does not exist"):
         recommend_all(recommender, tmp_path / "none" / "all.csv")
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    path, folder = tmp_path / "all.csv", tmp_path / "all.csv.parts"
+    for name in ("letters.txt", "20261127", ".hidden"):
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        with pytest.raises(DataError, match=rf"holds something else: got '{name}'"):
+            recommend_all(Recommender(by_id()), path, k=2)
+        assert (folder / name).read_text() == "mine"
+        (folder / name).unlink()
+        folder.rmdir()
+    half_done(path)
+    (folder / "letters.txt").write_text("mine")
+    with pytest.raises(DataError, match="Move it away"):
+        recommend_all(Recommender(by_id()), path, block=10)
+    (folder / "letters.txt").unlink()
+    # What was refused did not keep its lock.
+    assert recommend_all(Recommender(by_id()), path, block=10) == QUERIES
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_ids_that_are_called_like_other_columns(tmp_path: Path) -> None:
+    recommender = called("rank", "score")
+    recommend_all(recommender, tmp_path / "all.parquet", k=1)
+    table = pl.read_parquet(tmp_path / "all.parquet")
+    assert table.columns == ["rank", "rank_", "score", "score_", "fallback"]
+    hits = recommender.recommend({"rank": ["a", "b"]}, 1)
+    assert table["score"].to_list() == hits.ids[:, 0].tolist()
+    np.testing.assert_allclose(table["score_"].to_numpy(), hits.scores[:, 0], rtol=1e-6)
+
+
+def test_a_place_inside_of_a_bundle_and_a_folder_are_refused(tmp_path: Path) -> None:
+    bundle = by_id().save(tmp_path / "bundle")
+    with pytest.raises(DataError, match="nothing is written there"):
+        recommend_all(Recommender(by_id()), bundle / "all.csv")
+    (tmp_path / "all.csv").mkdir()
+    with pytest.raises(DataError, match="all.csv' is a folder"):
+        recommend_all(Recommender(by_id()), tmp_path / "all.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.csv", "bundle"]
+    Recommender.load(bundle)

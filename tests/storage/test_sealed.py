@@ -245,3 +245,20 @@ def test_killed_at_any_moment_it_is_whole_or_not_there(tmp_path: Path, first: bo
     write(path)
     assert damages(path) == []
     assert [child.name for child in tmp_path.iterdir()] == ["sealed"]
+
+
+def test_nothing_is_written_into_a_sealed_directory(tmp_path: Path) -> None:
+    kind = sealed.Format("turret-test", version=1, noun="export", error=BundleError)
+    sealed.seal(tmp_path / "whole", kind, fill=fill)
+    (tmp_path / "link").symlink_to(tmp_path / "whole" / "part")
+    for place in ("whole/README.md", "whole/part/more", "link/more"):
+        with pytest.raises(CheckpointError, match=r"inside of .*whole, whose manifest\.json names"):
+            sealed.require_outside(tmp_path / place, error=CheckpointError)
+        with pytest.raises(BundleError, match="nothing is written there"):
+            write(tmp_path / place)
+    sealed.require_outside(tmp_path / "whole", error=BundleError)
+    sealed.seal(tmp_path / "whole", kind, fill=fill)
+    assert problems(tmp_path / "whole", sealed.read_manifest(tmp_path / "whole", kind)) == []
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(BundleError, match="txt exists and is not an export"):
+        sealed.seal(tmp_path / "notes.txt", kind, fill=fill)

@@ -110,13 +110,23 @@ def card(
     ] = None,
 ) -> None:
     """Write what a bundle is, its data, its figures and its limits, as a page of Markdown."""
-    from turret.bundle.bundle import Bundle as Opened
     from turret.card.card import UNKNOWN
     from turret.card.card import card as drawn
+    from turret.errors import BundleError
+    from turret.recommender.changes import opened
+    from turret.storage import sealed
     from turret.storage.replacing import replace_file
 
+    if output is not None:
+        sealed.require_outside(output, error=BundleError)
     name = bundle.resolve().name
-    page = drawn(Opened.open(bundle), name=name, license=license or UNKNOWN)
+    found, changes = opened(bundle)
+    page = drawn(found, name=name, license=license or UNKNOWN)
+    if changes:
+        say(
+            f"{len(changes):,} changes that were logged beside the bundle are not in it, nor on "
+            "its card: a compaction writes them into the bundle."
+        )
     if output is None:
         typer.echo(page, nl=False)
     else:

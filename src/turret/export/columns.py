@@ -6,6 +6,7 @@ unit where the bundle's column holds numbers, and else in seconds since 1970. Th
 stand for a missing value.
 """
 
+import keyword
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,8 +29,9 @@ from turret.recipe.features.vector import Vector
 
 __all__ = ["RESERVED", "Column", "Kind", "columns_of", "in_seconds"]
 
-RESERVED = ("k", "exclude", "vectors", "ids", "scores", "counts", "fallback")
-"""Inputs that are no columns, and outputs, some of which no input may be called as."""
+RESERVED = ("k", "exclude", "vectors", "ids", "scores", "counts", "fallback", "self")
+"""Inputs that are no columns, and outputs, some of which no input may be called as; and the name
+that TensorFlow takes for an object, not for an input."""
 
 Kind = Literal["text", "number", "texts", "numbers", "vector"]
 """How a column is spelled.
@@ -87,15 +89,16 @@ def columns_of(id_column: str, encoder: TowerEncoder, table: pl.DataFrame) -> tu
         width = next((one.num_values - 1 for _, one in those if kind == "vector"), None)
         units = [feature.unit for feature, _ in those if isinstance(feature, Timestamp)]
         stored = _stored(table[name], kind, unit=units[0] if units else None, width=width)
-        called = _called(name, {*RESERVED, *(column.input for column in found)})
+        called = _called(name, {*RESERVED, *(column.input.lower() for column in found)})
         found.append(Column(name, called, kind, width, stored))
     return tuple(found)
 
 
 def _called(name: str, taken: set[str]) -> str:
+    """A name for an input that no other has: not in another case either, says TensorFlow."""
     plain = re.sub(r"\W", "_", name, flags=re.ASCII)
     called = plain if plain[:1].isalpha() else f"column_{plain}"
-    while called in taken:
+    while called.lower() in taken or keyword.iskeyword(called):
         called += "_"
     return called
 

@@ -11,8 +11,8 @@ def shown(column: pl.Series) -> np.ndarray:
     """A column of the bundle as an array that a model can hold.
 
     Whole numbers are int64, and float64 where some are missing, as NaN; other numbers are float64.
-    Everything else is text, empty where it is missing: times in ISO 8601, truth values as "true"
-    and "false", lists and structures as JSON.
+    Everything else, whole numbers beyond int64 included, is text, empty where it is missing: times
+    in ISO 8601, truth values as "true" and "false", lists and structures as JSON.
 
     Args:
         column: `n` values.
@@ -25,6 +25,11 @@ def shown(column: pl.Series) -> np.ndarray:
         (['Drama', ''], ['[1]', '[2,3]'])
     """
     dtype = column.dtype
+    if (
+        dtype.is_integer()
+        and column.cast(pl.Int64, strict=False).null_count() > column.null_count()
+    ):
+        column, dtype = column.cast(pl.String), pl.String()
     if dtype.is_integer() and not column.has_nulls():
         return column.cast(pl.Int64).to_numpy()
     if dtype.is_numeric():

@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 
 from turret.export.onnx_tables import Table, with_tables
 from turret.export.onnx_value import STRING, OnnxValue
+from turret.storage.naming import unlike
 
 __all__ = ["OPSETS", "Builder"]
 
@@ -63,9 +64,7 @@ class Builder:
 
     def free(self, name: str) -> str:
         """The name, with underscores behind it while an input or an output is called so."""
-        while name in {one.name for one in [*self._inputs, *self._outputs]}:
-            name += "_"
-        return name
+        return unlike(name, {one.name for one in [*self._inputs, *self._outputs]})
 
     def output(self, value: OnnxValue, name: str, shape: Sequence[str | int]) -> None:
         """Declare an output.

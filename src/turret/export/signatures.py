@@ -18,6 +18,7 @@ from turret.export.features.parts import any_of, column
 from turret.export.graph import Graph, Value
 from turret.export.rows import Rows
 from turret.export.towers import tower
+from turret.storage.naming import unlike
 
 __all__ = ["OUTPUTS", "Signatures"]
 
@@ -180,8 +181,5 @@ class Signatures(Generic[V]):
         for name in table.columns:
             if name == self.content.bundle.candidate_id:
                 continue
-            called = name
-            while called in taken | found.keys():
-                called += "_"
-            found[called] = shown(table[name])
+            found[unlike(name, taken | found.keys())] = shown(table[name])
         return found

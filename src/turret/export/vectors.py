@@ -10,6 +10,7 @@ from jaxtyping import Float32, Int64
 from turret.index.live import LiveIndex
 from turret.recommender.changes import opened
 from turret.recommender.memory import Memory
+from turret.storage.naming import unlike
 from turret.storage.streaming import stream
 
 __all__ = ["fill"]
@@ -62,6 +63,7 @@ def _write(
     """Write some rows in both formats."""
     dim: int = vectors.shape[1]
     block = max(1, _BLOCK_VALUES // dim)
+    called, dtype = unlike("vector", [ids.name]), pl.Array(pl.Float32, dim)
     plain = np.lib.format.open_memmap(
         path.with_suffix(".npy"), mode="w+", dtype="<f4", shape=(rows.shape[0], dim)
     )
@@ -71,9 +73,7 @@ def _write(
             some = rows[start : start + block]
             part = vectors[some]
             plain[start : start + block] = part
-            yield pl.DataFrame(
-                [ids.gather(some), pl.Series("vector", part, dtype=pl.Array(pl.Float32, dim))]
-            )
+            yield pl.DataFrame([ids.gather(some), pl.Series(called, part, dtype=dtype)])
 
     stream(frames(), path.with_suffix(".parquet"), row_group=max(1, _GROUP_VALUES // dim))
     plain.flush()

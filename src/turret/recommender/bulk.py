@@ -12,7 +12,9 @@ from jaxtyping import Bool
 from turret.errors import DataError
 from turret.recommender.parts import Parts, Settings
 from turret.recommender.recommender import Recommender
+from turret.storage import sealed
 from turret.storage.files import beside
+from turret.storage.naming import unlike
 from turret.storage.streaming import stream
 
 __all__ = ["SUFFIXES", "recommend_all"]
@@ -39,10 +41,11 @@ def recommend_all(
     """Write the top-k of every known query to a file, a block of queries in memory at a time.
 
     The file has one row an answer: the query's id, `rank` from 1, the candidate's id, `score`, and
-    `fallback`. It appears whole or not at all. Until then, the answers of each block are kept in a
-    folder beside it, `NAME.parts`: a run that was ended, even by force, and is begun again goes on
-    behind them, and writes the same bytes as one that was not ended. Parts of a run with other
-    settings, of another bundle or by other versions of the libraries are removed.
+    `fallback`; one of these has an underscore behind it where ids are called so. It appears whole
+    or not at all. Until then, the answers of each block are kept in a folder beside it,
+    `NAME.parts`: a run that was ended, even by force, and is begun again goes on behind them, and
+    writes the same bytes as one that was not ended. Parts of a run with other settings, of another
+    bundle or by other versions of the libraries are removed.
 
     Args:
         recommender: What answers.
@@ -58,7 +61,8 @@ def recommend_all(
         The number of queries answered.
 
     Raises:
-        DataError: The ending is another, the folder does not exist, or another process is writing
+        DataError: The ending is another, the folder does not exist or is a bundle, the file is a
+            folder, there is a folder `NAME.parts` of something else, or another process is writing
             the same file.
     """
     target = _checked(Path(path))
@@ -103,6 +107,9 @@ def _checked(target: Path) -> Path:
         raise DataError(
             f"The folder of {str(target)!r} does not exist", fix="Make it, or name another."
         )
+    if target.is_dir():
+        raise DataError(f"{str(target)!r} is a folder", fix="Name a file.")
+    sealed.require_outside(target, error=DataError)
     return target
 
 
@@ -136,12 +143,14 @@ def _frame(
     places: int = part["rows"].shape[1]
     there: Bool[np.ndarray, "n k"] = np.less(np.arange(places), part["counts"][:, None])
     query, place = np.nonzero(there)
+    ids = recommender.query_id, recommender.candidate_id
+    rank, score, fallback = (unlike(name, ids) for name in ("rank", "score", "fallback"))
     return pl.DataFrame(
         [
             queries.gather(query),
-            pl.Series("rank", place + 1, dtype=pl.Int32),
+            pl.Series(rank, place + 1, dtype=pl.Int32),
             recommender.candidate_ids.gather(part["rows"][there]).alias(recommender.candidate_id),
-            pl.Series("score", part["scores"][there], dtype=pl.Float32),
-            pl.Series("fallback", part["fallback"][query], dtype=pl.Boolean),
+            pl.Series(score, part["scores"][there], dtype=pl.Float32),
+            pl.Series(fallback, part["fallback"][query], dtype=pl.Boolean),
         ]
     )

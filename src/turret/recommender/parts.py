@@ -5,6 +5,7 @@ them, and the file it writes is the one that the first would have written.
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ __all__ = ["Parts", "Settings"]
 _FORMAT = sealed.Format("turret-answers", version=1, noun="part", error=DataError)
 _RUN = "run.json"
 _TENSORS = "answers.safetensors"
+# The settings, the parts, the joined file; and the first two half written.
+_OURS = re.compile(r"run\.json|[0-9]{8,}|whole\..*|\.run\.json\.[0-9]+|\.[0-9]{8,}\..*\.partial")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,10 +67,24 @@ class Parts:
         self._lock: int | None = None
 
     def __enter__(self) -> "Parts":
-        """Take the folder, and see which parts of it can be used."""
+        """Take the folder, and see which parts of it can be used.
+
+        Raises:
+            DataError: another process fills it, or something else is in it.
+        """
         with suppress(FileExistsError):
             self._folder.mkdir()
         self._lock = _locked(self._folder)
+        try:
+            self._begin()
+        except BaseException:
+            self._unlock()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """See what is in the folder, and take out what is of no use."""
+        self._require_ours()
         earlier = self._earlier()
         if earlier != self._settings:
             if any(self._folder.iterdir()):
@@ -77,7 +94,6 @@ class Parts:
             replace_file(self._folder / _RUN, msgspec.json.encode(self._settings) + b"\n")
         elif there := sum(1 for path in self._folder.iterdir() if path.name.isdecimal()):
             self._say(f"Going on behind the {there:,} parts in {self._folder}.")
-        return self
 
     def __exit__(
         self,
@@ -88,8 +104,7 @@ class Parts:
         """Leave the folder, and remove it if there is no part in it."""
         if self._folder.exists() and not any(p.name.isdecimal() for p in self._folder.iterdir()):
             self.remove()
-        if self._lock is not None:
-            os.close(self._lock)
+        self._unlock()
 
     def there(self, number: int) -> bool:
         """Whether a part is there; a damaged one is removed.
@@ -142,10 +157,30 @@ class Parts:
 
     def remove(self) -> None:
         """Remove the folder: it is not needed any more."""
-        shutil.rmtree(self._folder)
+        _empty(self._folder)
+        self._folder.rmdir()
 
     def _place(self, number: int) -> Path:
         return self._folder / f"{number:08}"
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _require_ours(self) -> None:
+        """Refuses a folder that no run made: what is in it may be dear to somebody."""
+        names = {path.name for path in self._folder.iterdir()}
+        foreign = sorted(name for name in names if not _OURS.fullmatch(name))
+        if not foreign and _RUN not in names:
+            foreign = sorted(name for name in names if not name.startswith("."))
+        if foreign:
+            raise DataError(
+                f"{self._folder} is where the answers are kept that are ready, and holds something "
+                "else",
+                got=foreign[0],
+                fix="Move it away, or name another file.",
+            )
 
     def _earlier(self) -> Settings | None:
         try:
@@ -168,7 +203,8 @@ def _others(earlier: Settings | None, settings: Settings) -> str:
 
 
 def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
+    """Removes what is in a folder; the settings go last, since they tell that a run made it."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == _RUN):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

@@ -31,11 +31,14 @@ __all__ = [
     "remove",
     "remove_leftovers",
     "require_free",
+    "require_outside",
     "seal",
     "verify",
 ]
 
 _PARTIAL = ".partial"
+# What the name of every format begins with.
+_OURS = "turret-"
 _TOLD = 20
 
 
@@ -54,6 +57,11 @@ class Format:
     version: int
     noun: str
     error: type[TurretError]
+
+    @property
+    def one(self) -> str:
+        """The noun behind its article."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
 
 
 class _Header(msgspec.Struct):
@@ -82,7 +90,7 @@ def read_manifest(directory: Path, format: Format) -> Manifest:
         raise error(f"There is no {noun} at {directory}", fix="Check the path.")
     if not path.is_symlink() and not path.exists():
         raise error(
-            f"{directory} is not a {noun}: it has no {MANIFEST}",
+            f"{directory} is not {format.one}: it has no {MANIFEST}",
             fix="Name the directory that a training wrote.",
         )
     try:
@@ -90,7 +98,7 @@ def read_manifest(directory: Path, format: Format) -> Manifest:
         header = decoded(text, _Header)
         if header.format != format.name:
             raise error(
-                f"{directory} is not a {noun}, says its {MANIFEST}",
+                f"{directory} is not {format.one}, says its {MANIFEST}",
                 got=shown(header.format),
                 expected=f"the format {format.name!r}",
             )
@@ -175,9 +183,10 @@ def require_free(directory: Path, format: Format) -> Path:
 
     Raises:
         TurretError: of the format's kind, if something stands there that is neither an empty
-            directory nor a sealed directory of that format.
+            directory nor a sealed directory of that format, or if the place is inside of one.
     """
     target = directory.resolve()
+    require_outside(target, error=format.error)
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return target
     try:
@@ -187,9 +196,33 @@ def require_free(directory: Path, format: Format) -> Path:
     except (OSError, msgspec.MsgspecError):
         pass
     raise format.error(
-        f"{target} exists and is not a {format.noun}, so it is not overwritten",
+        f"{target} exists and is not {format.one}, so it is not overwritten",
         fix="Choose another path, or move away what is there.",
     )
+
+
+def require_outside(path: Path, *, error: type[TurretError]) -> None:
+    """Checks that a place is inside of no sealed directory, which another file would damage.
+
+    Args:
+        path: where something is to be written.
+        error: what is raised.
+
+    Raises:
+        TurretError: of the kind given, if it is.
+    """
+    for folder in path.resolve().parents:
+        try:
+            header = decoded(regular.read_bytes(folder / MANIFEST), _Header)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        if header.format.startswith(_OURS):
+            raise error(
+                f"{path} is inside of {folder}, whose {MANIFEST} names every file in it, so "
+                "nothing is written there",
+                got=shown(header.format),
+                fix="Choose a place beside it.",
+            )
 
 
 def seal(directory: Path, format: Format, *, fill: Callable[[Path], None]) -> Path:
