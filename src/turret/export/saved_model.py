@@ -67,13 +67,18 @@ class _Model:
         of_query = [self._input(column) for column in queries]
         of_candidate = [self._input(column) for column in candidates]
         functions: dict[str, Any] = {}
+        self.signatures: dict[str, Any] = {}
         for call, inputs in (
             (embed_query, of_query),
             (embed_candidate, of_candidate),
             (recommend, [*of_query, depth, excluded]),
             (similar, [self._input(ids), depth]),
         ):
-            functions[call.__name__] = self._function(call, inputs)
+            name = call.__name__
+            functions[name] = self._function(call, inputs)
+            # Saving traces a signature anew: of this one there is but the call.
+            named = "serving_default" if name == "recommend" else name
+            self.signatures[named] = self._traced(functions[name], inputs)
         self.module = tf.Module()
         held = tuple(self._graph.held)
         for name, function in functions.items():
@@ -81,10 +86,6 @@ class _Model:
             setattr(self.module, name, function)
         assert len(held) == len(self._graph.held)  # tracing finds everything made
         self.module.held = held
-        self.signatures = {
-            "serving_default" if name == "recommend" else name: function
-            for name, function in functions.items()
-        }
 
     def _input(self, column: Column) -> _Input:
         """The input of a column; without rows it is not given."""
@@ -103,6 +104,14 @@ class _Model:
 
         # This makes the variables and tables, which a traced function must not.
         function(*(one.default for one in inputs))
+        return self._traced(function, inputs)
+
+    def _traced(self, call: Callable[..., dict[str, Tensor]], inputs: Sequence[_Input]) -> Any:
+        """What TensorFlow traces: a function with the names and defaults of the inputs."""
+
+        def function(*given: Tensor) -> dict[str, Tensor]:
+            return call(*given)
+
         # The inputs are those of the bundle, so that no `def` can name them.
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         parameters = [inspect.Parameter(one.name, kind, default=one.default) for one in inputs]
