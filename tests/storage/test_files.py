@@ -107,3 +107,10 @@ def test_a_damaged_file_cannot_be_mapped(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(BundleError, match="cannot be read"):
         read_tensors(path, mapped=True)
+
+
+def test_tensors_that_cannot_be_written_are_an_error_of_the_system(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "tensors.safetensors"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_tensors(path, {"a": np.zeros(3, dtype=np.int32)})
+    assert caught.value.filename == str(path)

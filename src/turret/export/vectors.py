@@ -64,16 +64,17 @@ def _write(
     dim: int = vectors.shape[1]
     block = max(1, _BLOCK_VALUES // dim)
     called, dtype = unlike("vector", [ids.name]), pl.Array(pl.Float32, dim)
-    plain = np.lib.format.open_memmap(
-        path.with_suffix(".npy"), mode="w+", dtype="<f4", shape=(rows.shape[0], dim)
-    )
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows.shape[0], dim)}
+    # No memory map: one of a file that the disk has no room for ends the process.
+    with path.with_suffix(".npy").open("wb") as plain:
+        np.lib.format.write_array_header_1_0(plain, header)
+        for start in range(0, rows.shape[0], block):
+            plain.write(vectors[rows[start : start + block]].astype("<f4").tobytes())
 
     def frames() -> Iterator[pl.DataFrame]:
         for start in range(0, max(rows.shape[0], 1), block):
             some = rows[start : start + block]
             part = vectors[some]
-            plain[start : start + block] = part
             yield pl.DataFrame([ids.gather(some), pl.Series(called, part, dtype=dtype)])
 
     stream(frames(), path.with_suffix(".parquet"), row_group=max(1, _GROUP_VALUES // dim))
-    plain.flush()

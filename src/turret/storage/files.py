@@ -5,6 +5,7 @@ kind is asked for.
 """
 
 import os
+import re
 import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -153,13 +154,22 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     Args:
         path: the file.
         arrays: the arrays by name.
+
+    Raises:
+        OSError: if it cannot be written: the disk is full, for instance.
     """
     # NumPy makes a contiguous scalar one of length 1.
     plain = {
         name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()
     }
     # safetensors leaves the type parameters of its arrays open.
-    safetensors.numpy.save_file(plain, path)  # pyright: ignore[reportUnknownMemberType]
+    try:
+        safetensors.numpy.save_file(plain, path)  # pyright: ignore[reportUnknownMemberType]
+    except safetensors.SafetensorError as error:
+        found = re.search(r"\(os error ([0-9]+)\)", str(error))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
 
 
 def read_tensors(
