@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from turret.export.onnx_graph import OnnxGraph
-from turret.export.onnx_value import OnnxValue
+from turret.export.onnx.graph import OnnxGraph
+from turret.export.onnx.value import OnnxValue
 
 
 def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:

@@ -16,8 +16,8 @@ from export.graph_cases import CASES
 from export.numpy_graph import NumpyGraph
 
 from turret.export.formats import export
-from turret.export.tensorflow_graph import TensorFlowGraph
-from turret.export.tensorflow_library import import_tensorflow
+from turret.export.tensorflow.graph import TensorFlowGraph
+from turret.export.tensorflow.library import import_tensorflow
 from turret.index import registry
 
 TEXTS = [

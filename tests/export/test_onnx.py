@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from turret.cli.app import app
 from turret.export.content import Content
 from turret.export.formats import export
-from turret.export.onnx import MODELS, fill, models
+from turret.export.onnx.models import MODELS, fill, models
 from turret.index.hits import Hits
 from turret.recommender.recommender import Recommender
 
@@ -222,7 +222,7 @@ def test_the_command_and_a_process_without_turret(tmp_path: Path) -> None:
 
 
 def test_constants_beside_a_large_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from turret.export import onnx as writer
+    from turret.export.onnx import models as writer
 
     by_id().save(tmp_path / "bundle")
     (tmp_path / "large").mkdir()

@@ -12,7 +12,7 @@ from export.onnx_running import Function
 from turret.data.hashing import MISSING, bucket_rows, combined, text_hashes
 from turret.data.ngrams import normalized, text_ngrams
 from turret.export.characters import all_characters, characters
-from turret.export.onnx_text import normalized_line
+from turret.export.onnx.text import normalized_line
 
 WORDS, CHARACTERS, BUCKETS = (1, 3), (4, 1, 2), 1 << 20
 LIKE = np.array(["x"], object)

@@ -1,39 +1,24 @@
 """Pushing to vector databases: whole or not at all, again and again, and what goes wrong."""
 
 import gc
-import socket
 import uuid
 from collections.abc import Iterator
-from datetime import date, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import polars as pl
-import psycopg
 import pytest
 from contracts.index_contract import whole_numbers
-from databases import PASSWORD, postgres
-from qdrant_server import qdrant
+from pushed import columns, some
 
 from turret.errors import StoreError
 from turret.index.candidates import Candidates
-from turret.index.stores import pgvector_sql
 from turret.index.stores.base import Restriction, VectorStore
 from turret.index.stores.index import StoreIndex
-from turret.index.stores.naming import collection_of, without_secret
 from turret.index.stores.reading import translated
 from turret.index.stores.registry import open_store
 from turret.index.stores.storing import push
 from turret.index.stores.table import Table
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres() as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION vector")
-        yield url
 
 
 @pytest.fixture(params=["qdrant", "pgvector"])
@@ -42,12 +27,6 @@ def store(request: pytest.FixtureRequest, server: str) -> Iterator[VectorStore]:
     url = ":memory:" if request.param == "qdrant" else server
     with open_store(request.param, url, collection=uuid.uuid4().hex) as store:
         yield store
-
-
-def some(rows: range, *, dim: int = 4) -> Candidates:
-    frame = pl.DataFrame({"year": [1980 + row for row in rows]})
-    vectors = whole_numbers(max(rows) + 1, dim, seed=3)[list(rows)]
-    return Candidates([f"f{row}" for row in rows], vectors, columns=frame)
 
 
 def test_a_push_says_what_it_did_and_a_second_one_does_nothing(store: VectorStore) -> None:
@@ -152,8 +131,6 @@ def test_vectors_of_length_one_are_compared_by_cosine(store: VectorStore, normal
     assert hits.scores[0].tolist() == (queries @ vectors.T)[0, [1, 0, 2]].tolist()
 
 
-ODD = 'it\'s; DROP TABLE "x"'
-NARROW = [0.1, 0.1, 1.5, -2.25, None, 0.30000001192092896]
 CONDITIONS = [
     *("year >= 1990", "year = 1990", "year <> 1990", "not year = 1990", "1990 <= year", "year < 0"),
     *("year in (1990, 2000)", "year not in (1990, 2000)", "year between 1990 and 1999"),
@@ -189,29 +166,6 @@ LEFT_TO_ROWS = [
     *("narrow < 1e300", "narrow in (-2.25, 3.4e38)", "wide < 1e400"),
     *("huge > 1", "day is null", "year = narrow", "year in (1990, null)", '"od d%" > 1'),
 ]
-
-
-def columns() -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "year": [1990, 1999, None, 2000, -5, 1990],
-            "kind": [ODD, "b", "é", None, "B", "a"],
-            "seen": [True, False, None, True, False, None],
-            "narrow": pl.Series(NARROW, dtype=pl.Float32),
-            "wide": [0.1, 0.1 + 1e-17, 0.10000000149, -2.25, None, 0.2],
-            "genres": [["Drama"], [], None, ["Drama", "War"], ["War"], ["drama"]],
-            "codes": [[1, 2], [2], None, [], [3], [22]],
-            "strange": [float("nan"), 1.0, 2.0, 3.0, None, float("inf")],
-            "huge": [2**60, 2**60 + 1, 1, 2, None, 3],
-            "day": [date(1999, 1, 2), None, *[date(2024, 2, 29)] * 4],
-            "at": [datetime(1999, 1, 2, 3, 4, 5), None, *[datetime(2024, 2, 29)] * 4],
-            "od d%": [1, 2, 3, 4, 5, 6],
-            "blob": [b"1"] * 6,
-            "nothing": [None] * 6,
-            "_id": ["taken"] * 6,
-        },
-        strict=False,
-    )
 
 
 def test_a_condition_means_the_same_in_a_database(store: VectorStore) -> None:
@@ -265,82 +219,6 @@ def test_a_condition_with_lists_of_ids(store: VectorStore) -> None:
     assert hits.counts.tolist() == [7, 8]
 
 
-@pytest.mark.parametrize("name", ["a/b", "", "a" * 49, "a.b", 'a"b'])
-def test_names_that_no_collection_has(name: str, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be the name of a collection"):
-        open_store("qdrant", str(tmp_path), collection=name)
-
-
-def test_the_name_of_a_collection_where_none_is_given(tmp_path: Path) -> None:
-    assert collection_of(tmp_path / "my films") == "my_films"
-    assert collection_of(tmp_path / "films" / "12") == "films"
-
-
-def test_there_is_no_such_database() -> None:
-    with pytest.raises(StoreError, match="got 'quadrant', expected one of qdrant, pgvector"):
-        open_store("quadrant", "http://localhost", collection="x")
-
-
-@pytest.fixture
-def refused_port() -> Iterator[int]:
-    """A port at which nobody listens, nor can begin to."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
-def test_no_database_at_the_address_and_no_secret_in_the_sentence(refused_port: int) -> None:
-    port = refused_port
-    with pytest.raises(StoreError, match="PostgreSQL at .* cannot be reached") as failed:
-        open_store("pgvector", f"postgresql://me:s3cret@127.0.0.1:{port}/films", collection="x")
-    assert f"postgresql://127.0.0.1:{port}/films" in str(failed.value)
-    assert "s3cret" not in str(failed.value)
-    with pytest.raises(StoreError, match="this is no address") as failed:
-        open_store("pgvector", "postgresql://me:s3cret@h/x?nonsense=1", collection="x")
-    assert "s3cret" not in str(failed.value) and failed.value.__cause__ is None
-    assert without_secret("host=h password=s3cret") == "the database"
-
-
-# libpq takes passwords with such signs, and Qdrant may have keys with them.
-@pytest.mark.parametrize("sign", ["/", "#", "?", "@", "[", "]", ":", "%2F"])
-def test_a_secret_with_odd_signs_is_not_shown(sign: str, refused_port: int) -> None:
-    for kind, scheme in [("pgvector", "postgresql"), ("qdrant", "http"), ("qdrant", "https")]:
-        url = f"{scheme}://:s3{sign}cret@127.0.0.1:{refused_port}/films"
-        with pytest.raises(StoreError) as failed:
-            open_store(kind, url, collection="x")
-        assert "s3" not in str(failed.value) and "cret" not in str(failed.value)
-    assert without_secret(f"postgresql:///films?password=s3{sign}cret").partition("s3")[1] == ""
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://localhost:6333", "http://localhost:6333"),
-        ("https://u:p@h.x-y.com:6333/pre/fix", "https://h.x-y.com:6333/pre/fix"),
-        ("postgresql://me@h1:1,h2:2/db?sslmode=require", "postgresql://h1:1,h2:2/db"),
-        ("http://[::1]:6333", "http://[::1]:6333"),
-        ("here/qdrant", "here/qdrant"),
-        ("http://secret:secret", "the database"),
-    ],
-)
-def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
-    assert without_secret(url) == shown
-
-
-@pytest.mark.parametrize("url", ["localhost:6333", "127.0.0.1:6333/"])
-def test_an_address_without_its_scheme_is_no_folder(url: str) -> None:
-    with pytest.raises(StoreError, match=f"neither a folder nor .* Write http://{url} for"):
-        open_store("qdrant", url, collection="x")
-
-
-def test_qdrant_out_of_reach_or_with_another_key(refused_port: int) -> None:
-    with pytest.raises(StoreError, match="Qdrant at .* cannot be reached") as failed:
-        open_store("qdrant", f"http://:s3cret@127.0.0.1:{refused_port}", collection="x")
-    assert "s3cret" not in str(failed.value)
-    with qdrant() as url, pytest.raises(StoreError, match="refuses the key.*QDRANT_API_KEY"):
-        open_store("qdrant", url.replace("://", "://:wrong@"), collection="x")
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_folder_of_qdrant_has_one_client_at_a_time(tmp_path: Path) -> None:
     candidates = some(range(3))
@@ -352,147 +230,3 @@ def test_a_folder_of_qdrant_has_one_client_at_a_time(tmp_path: Path) -> None:
     with open_store("qdrant", str(tmp_path), collection="x") as store:
         hits = StoreIndex(store, candidates).search(candidates.vectors[:1], 9)
         assert hits.counts.tolist() == [3]
-
-
-def test_a_collection_of_somebody_else_is_left_alone(server: str) -> None:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE TABLE theirs (a int)")
-    with open_store("pgvector", server, collection="theirs") as store:
-        with pytest.raises(StoreError, match="'theirs' that is none of Turret's.*--collection"):
-            push(store, some(range(3)))
-    from qdrant_client import QdrantClient, models
-
-    from turret.index.stores.qdrant import QdrantStore
-
-    client = QdrantClient(":memory:")
-    vectors = models.VectorParams(size=2, distance=models.Distance.DOT)
-    client.create_collection("theirs", vectors_config=vectors)
-    with QdrantStore(client, collection="theirs", place="Qdrant") as store:
-        with pytest.raises(StoreError, match="'theirs' that is none of Turret's.*--collection"):
-            push(store, some(range(3)))
-
-
-def test_a_view_in_another_schema_is_left_alone(server: str) -> None:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE VIEW elsewhere AS SELECT 7 AS a")
-        connection.execute("CREATE SCHEMA mine")
-        with open_store(
-            "pgvector", f"{server}&options=-csearch_path%3Dmine,public", collection="elsewhere"
-        ) as store:
-            push(store, some(range(3)))
-        assert connection.execute("SELECT a FROM public.elsewhere").fetchall() == [(7,)]
-        assert connection.execute("SELECT count(*) FROM mine.elsewhere").fetchall() == [(3,)]
-
-
-def test_whoever_could_read_the_view_still_can(server: str) -> None:
-    with (
-        open_store("pgvector", server, collection="read") as store,
-        psycopg.connect(server, autocommit=True) as connection,
-    ):
-        push(store, some(range(3)))
-        connection.execute('CREATE ROLE "a reader"')
-        connection.execute('GRANT SELECT ON read TO "a reader", PUBLIC')
-        connection.execute("CREATE VIEW on_it AS SELECT * FROM read")
-        push(store, some(range(4)))
-        assert connection.execute("SELECT count(*) FROM on_it").fetchall() == [(4,)]
-        connection.execute("DROP VIEW on_it")
-        push(store, Candidates(["a"], np.ones((1, 2))))
-        granted = "SELECT grantee FROM information_schema.role_table_grants WHERE table_name = %s"
-        readers = connection.execute(f"{granted} AND privilege_type = 'SELECT'", ["read"])
-        assert sorted(readers.fetchall()) == [("PUBLIC",), ("a reader",), ("turret",)]
-
-
-def test_what_stands_in_postgresql(server: str) -> None:
-    candidates = Candidates(["a", "b"], np.eye(2), columns=columns()[:2])
-    with open_store("pgvector", server, collection="Shown-1") as store:
-        push(store, candidates)
-    with psycopg.connect(server) as connection:
-        shown = connection.execute('SELECT * FROM "Shown-1" ORDER BY _row').fetchall()
-    day, at = date(1999, 1, 2), datetime(1999, 1, 2, 3, 4, 5)
-    first = (0, "a", "[1,0]", 1990, ODD, True, pytest.approx(0.1), 0.1, ["Drama"], [1, 2])
-    assert shown[0][:10] == first
-    assert shown[0][11:] == (2**60, day, at, 1)
-    assert shown[1][3:6] == (1999, "b", False) and shown[1][12:14] == (None, None)
-
-
-def test_postgresql_says_what_it_lacks(server: str) -> None:
-    secret = quote(PASSWORD, safe="")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE USER guarded PASSWORD '{PASSWORD}'")
-        connection.execute("CREATE DATABASE bare")
-    guarded = server.replace("turret@", f"guarded:{secret}@")
-    open_store("pgvector", guarded, collection="x").close()
-    with pytest.raises(
-        StoreError, match="does not let us in: got .*authentication failed"
-    ) as failed:
-        open_store("pgvector", guarded.replace(secret, "wr0ng"), collection="x")
-    assert "wr0ng" not in str(failed.value)
-    bare = guarded.replace("/postgres?", "/bare?")
-    with open_store("pgvector", bare, collection="x") as store:
-        with pytest.raises(StoreError, match="lacks the extension pgvector.*CREATE EXTENSION"):
-            push(store, some(range(3)))
-    nowhere = server.replace("/postgres?", "/bare?") + "&options=-cextension_control_path%3D/none"
-    with open_store("pgvector", nowhere, collection="x") as store:
-        with pytest.raises(StoreError, match="lacks the extension pgvector: got .*not available"):
-            push(store, some(range(3)))
-
-
-def test_postgresql_has_no_room_for_everything(server: str) -> None:
-    with open_store("pgvector", server, collection="x") as store:
-        with pytest.raises(StoreError, match="no room for such vectors: got '16001 numbers each'"):
-            push(store, Candidates(["a"], np.ones((1, 16_001))))
-        with pytest.raises(StoreError, match="no text with the character NUL"):
-            push(store, Candidates(["a\0"], np.ones((1, 2))))
-        frame = pl.DataFrame(
-            {"nul": ["a\0"], "nuls": [["\0"]], "é" * 32: [1], "xmin": [1], "y": [1]}
-        )
-        pushed = push(store, Candidates(["a"], np.ones((1, 2)), columns=frame))
-        assert pushed.columns == ("y",)
-
-
-def test_a_connection_that_was_lost_is_made_again(server: str) -> None:
-    candidates = some(range(4))
-    with open_store("pgvector", server, collection="lost") as store:
-        push(store, candidates)
-        index = StoreIndex(store, candidates)
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'turret'"
-            )
-        assert index.search(candidates.vectors[:1], 9).counts.tolist() == [4]
-
-
-def test_many_candidates_get_an_index_and_filters_still_give_k(
-    server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pgvector_sql, "ANN_FROM", 1000)
-    candidates = some(range(3000), dim=8)
-    with open_store("pgvector", server, collection="many") as store:
-        push(store, candidates)
-        with psycopg.connect(server) as connection:
-            made = connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename ~ '^many'")
-            assert any("USING hnsw (_vector vector_ip_ops)" in text for (text,) in made)
-        index = StoreIndex(store, candidates)
-        for where, fewest in [("year >= 4970", 10), ("year >= 3480", 1500), ("year <> 1980", 2999)]:
-            kept = set(candidates.ids.filter(pl.Series(candidates.where(where))))
-            for k in (5, 10, 400):
-                hits = index.search(candidates.vectors[:3], k, where=where)
-                assert hits.counts.tolist() == [min(k, fewest)] * 3
-                assert set(hits.ids[0, : hits.counts[0]].tolist()) <= kept
-
-
-def test_looking_at_every_row_finds_them_all_however_often_it_was_asked(
-    server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pgvector_sql, "ANN_FROM", 1000)
-    vectors = np.random.default_rng(0).normal(size=(6000, 8)).astype(np.float32)
-    candidates = Candidates([f"f{row}" for row in range(6000)], vectors)
-    kept = "-chnsw.max_scan_tuples%3D50%20-cplan_cache_mode%3Dforce_generic_plan"
-    few = f"{server}&options={kept}"
-    with open_store("pgvector", few, collection="often") as store:
-        push(store, candidates)
-        table = store.fitted(Table.of(candidates))
-        for limit, exact in [(10, False)] * 8 + [(1500, True)] * 3:
-            found = store.nearest(table, vectors[:1], limit, restriction=Restriction(), exact=exact)
-            assert found[0].shape[0] == limit

@@ -49,8 +49,10 @@ class Format:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "saved-model": Format("turret.export.saved_model", ("tensorflow",), "tensorflow"),
-        "onnx": Format("turret.export.onnx", ("onnx",), "onnx"),
+        "saved-model": Format(
+            "turret.export.tensorflow.saved_model", ("tensorflow",), "tensorflow"
+        ),
+        "onnx": Format("turret.export.onnx.models", ("onnx",), "onnx"),
         "vectors": Format("turret.export.vectors"),
     }
 )

@@ -11,8 +11,8 @@ from functools import cache, reduce
 import numpy as np
 
 from turret.data.hashing import BASE, MISSING, STEP
-from turret.export.onnx_builder import Builder
-from turret.export.onnx_lines import (
+from turret.export.onnx.builder import Builder
+from turret.export.onnx.lines import (
     added_up,
     behind,
     length,
@@ -21,7 +21,7 @@ from turret.export.onnx_lines import (
     summed_before,
     taken,
 )
-from turret.export.onnx_value import OnnxValue, cast_to, choose
+from turret.export.onnx.value import OnnxValue, cast_to, choose
 
 __all__ = [
     "as_numbers",

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 
 from turret.export.graph import Dtype
-from turret.export.onnx_builder import Builder
-from turret.export.onnx_hashes import hashed
-from turret.export.onnx_lines import repeated
-from turret.export.onnx_ngrams import ngrams
-from turret.export.onnx_value import STRING, OnnxValue, cast_to, choose
+from turret.export.onnx.builder import Builder
+from turret.export.onnx.hashes import hashed
+from turret.export.onnx.lines import repeated
+from turret.export.onnx.ngrams import ngrams
+from turret.export.onnx.value import STRING, OnnxValue, cast_to, choose
 
 __all__ = ["OnnxGraph"]
 

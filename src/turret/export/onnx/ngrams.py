@@ -7,8 +7,8 @@ import numpy as np
 
 from turret.data.ngrams import BEGIN, CHARACTERS, END
 from turret.export.characters import characters as character_tables
-from turret.export.onnx_builder import Builder
-from turret.export.onnx_hashes import (
+from turret.export.onnx.builder import Builder
+from turret.export.onnx.hashes import (
     as_numbers,
     bucket_value,
     combined_value,
@@ -17,7 +17,7 @@ from turret.export.onnx_hashes import (
     power,
     span_hashes,
 )
-from turret.export.onnx_lines import (
+from turret.export.onnx.lines import (
     Line,
     added_up,
     as_shape,
@@ -31,8 +31,8 @@ from turret.export.onnx_lines import (
     summed_before,
     taken,
 )
-from turret.export.onnx_text import begins_text, entries, has_flag, normalized_line
-from turret.export.onnx_value import OnnxValue, choose
+from turret.export.onnx.text import begins_text, entries, has_flag, normalized_line
+from turret.export.onnx.value import OnnxValue, choose
 
 __all__ = ["ngrams"]
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from turret.export.characters import Expansion, Trie, characters
-from turret.export.onnx_builder import Builder
-from turret.export.onnx_hashes import as_numbers
-from turret.export.onnx_lines import (
+from turret.export.onnx.builder import Builder
+from turret.export.onnx.hashes import as_numbers
+from turret.export.onnx.lines import (
     Line,
     as_shape,
     behind,
@@ -28,7 +28,7 @@ from turret.export.onnx_lines import (
     summed_before,
     taken,
 )
-from turret.export.onnx_value import OnnxValue, choose
+from turret.export.onnx.value import OnnxValue, choose
 
 __all__ = ["begins_text", "entries", "has_flag", "normalized_line"]
 

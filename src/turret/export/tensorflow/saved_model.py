@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from turret.export.columns import Column, Kind
 from turret.export.content import Content
 from turret.export.signatures import Signatures
-from turret.export.tensorflow_graph import TensorFlowGraph
-from turret.export.tensorflow_library import import_tensorflow
+from turret.export.tensorflow.graph import TensorFlowGraph
+from turret.export.tensorflow.library import import_tensorflow
 from turret.index.scann_library import without_log_lines
 
 __all__ = ["fill"]

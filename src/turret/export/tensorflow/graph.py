@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from turret.export.graph import Dtype
-from turret.export.tensorflow_hashes import hashed
-from turret.export.tensorflow_text import ngrams
+from turret.export.tensorflow.hashes import hashed
+from turret.export.tensorflow.text import ngrams
 
 __all__ = ["TensorFlowGraph"]
 

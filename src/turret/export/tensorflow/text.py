@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from turret.data.ngrams import BEGIN, CHARACTERS, END
 from turret.export.characters import Expansion, Trie
 from turret.export.characters import characters as tables_of_characters
-from turret.export.tensorflow_hashes import bucket_rows, combined, mixed, powers, text_hashes
+from turret.export.tensorflow.hashes import bucket_rows, combined, mixed, powers, text_hashes
 
 if TYPE_CHECKING:
-    from turret.export.tensorflow_graph import TensorFlowGraph
+    from turret.export.tensorflow.graph import TensorFlowGraph
 
 __all__ = ["ngrams"]
 

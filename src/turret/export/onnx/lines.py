@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from turret.export.characters import REPLACEMENT, all_characters
-from turret.export.onnx_value import STRING, Nodes, OnnxValue, choose
+from turret.export.onnx.value import STRING, Nodes, OnnxValue, choose
 
 __all__ = [
     "Line",

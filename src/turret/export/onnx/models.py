@@ -14,8 +14,8 @@ import onnx
 
 from turret.export.columns import Kind
 from turret.export.content import Content, Side
-from turret.export.onnx_graph import OnnxGraph
-from turret.export.onnx_value import STRING, OnnxValue
+from turret.export.onnx.graph import OnnxGraph
+from turret.export.onnx.value import STRING, OnnxValue
 from turret.export.signatures import Signatures
 
 __all__ = ["MODELS", "fill", "models"]

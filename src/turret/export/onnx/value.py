@@ -15,7 +15,7 @@ STRING = np.dtype(object)
 
 @runtime_checkable
 class Nodes(Protocol):
-    """What a value asks of the model that it belongs to: `turret.export.onnx_builder.Builder`."""
+    """What a value asks of the model that it belongs to: `turret.export.onnx.builder.Builder`."""
 
     def add(
         self,

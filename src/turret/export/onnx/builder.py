@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from turret.export.onnx_tables import Table, with_tables
-from turret.export.onnx_value import STRING, OnnxValue
+from turret.export.onnx.tables import Table, with_tables
+from turret.export.onnx.value import STRING, OnnxValue
 from turret.storage.naming import unlike
 
 __all__ = ["OPSETS", "Builder"]

@@ -1,0 +1,1 @@
+"""A TensorFlow SavedModel of a bundle."""
