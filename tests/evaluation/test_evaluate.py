@@ -192,7 +192,7 @@ def test_score_based_lets_ties_favour_the_truth() -> None:
 def test_score_based_is_refused_on_an_inexact_index() -> None:
     class Inexact:
         is_exact: ClassVar[bool] = False
-        ids = np.array(["a"], dtype=object)
+        ids = pl.Series(["a"])
 
         def search_rows(
             self, queries: np.ndarray, k: int, *, exclude_rows: Sequence[np.ndarray] | None = None
