@@ -74,7 +74,7 @@ def test_a_bundle_is_pushed_and_searched_there(turret: Turret, world: World) -> 
 
 
 def test_pushing_used_wrongly(turret: Turret, world: World) -> None:
-    place = world.folder / "nowhere"
+    place = world.folder / "no database"
     both = turret("index", world.bundle, "--push", "qdrant", place, "--kind", "exact")
     assert (both.code, "--push leaves the index" in both.err) == (2, True)
     alone = turret("index", world.bundle, "--collection", "x")

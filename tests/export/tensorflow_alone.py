@@ -8,28 +8,33 @@ import json
 import sys
 from pathlib import Path
 
-sys.modules["turret"] = None  # pyright: ignore[reportArgumentType]
+import numpy as np
 
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
 
-folder = Path(sys.argv[1])
-loaded = {}
-for call in json.loads((folder / "calls.json").read_text()):
-    if call["model"] not in loaded:
-        loaded[call["model"]] = tf.saved_model.load(call["model"])
-    model, name = loaded[call["model"]], call["function"]
-    function = model.signatures[name] if call["signature"] else getattr(model, name)
-    with np.load(folder / f"{call['inputs']}.npz") as given:
-        inputs = {key: tf.constant(given[key]) for key in given.files}
-    try:
-        found = {key: value.numpy() for key, value in function(**inputs).items()}
-    except tf.errors.InvalidArgumentError as error:
-        found = {"error": np.array(error.message)}
-    texts = {
-        key: np.array([[text.decode() for text in row] for row in value.tolist()])
-        for key, value in found.items()
-        if value.dtype == object
-    }
-    np.savez(folder / f"{call['outputs']}.npz", **{**found, **texts})
-print(json.dumps(sorted(name for name in sys.modules if name.startswith("turret."))))
+def main(folder: Path) -> None:
+    import tensorflow as tf
+
+    loaded = {}
+    for call in json.loads((folder / "calls.json").read_text()):
+        if call["model"] not in loaded:
+            loaded[call["model"]] = tf.saved_model.load(call["model"])
+        model, name = loaded[call["model"]], call["function"]
+        function = model.signatures[name] if call["signature"] else getattr(model, name)
+        with np.load(folder / f"{call['inputs']}.npz") as given:
+            inputs = {key: tf.constant(given[key]) for key in given.files}
+        try:
+            found = {key: value.numpy() for key, value in function(**inputs).items()}
+        except tf.errors.InvalidArgumentError as error:
+            found = {"error": np.array(error.message)}
+        texts = {
+            key: np.array([[text.decode() for text in row] for row in value.tolist()])
+            for key, value in found.items()
+            if value.dtype == object
+        }
+        np.savez(folder / f"{call['outputs']}.npz", **{**found, **texts})
+    print(json.dumps(sorted(name for name in sys.modules if name.startswith("turret."))))
+
+
+if __name__ == "__main__":
+    sys.modules["turret"] = None  # pyright: ignore[reportArgumentType]
+    main(Path(sys.argv[1]))

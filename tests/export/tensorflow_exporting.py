@@ -82,14 +82,19 @@ def _compare(found: dict[str, str], name: str, value: np.ndarray, other: np.ndar
         found[name] = str(error)
 
 
-vectors = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
-ids = pl.Series([str(row) for row in range(1000)]).to_list()
-index = registry.build("scann", ids=ids, vectors=vectors, leaves=10, leaves_to_search=10)
-before = search(index)
-for source in sys.argv[2:]:
-    export(source, f"{source}.saved-model", format="saved-model", k=7)
-found = differences()
-again = registry.build("scann", ids=ids, vectors=vectors, leaves=10, leaves_to_search=10)
-if not before == search(index) == search(again):
-    found["ScaNN"] = "answers otherwise beside TensorFlow"
-Path(sys.argv[1]).write_text(json.dumps(found))
+def main(output: Path, sources: list[str]) -> None:
+    vectors = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    ids = pl.Series([str(row) for row in range(1000)]).to_list()
+    index = registry.build("scann", ids=ids, vectors=vectors, leaves=10, leaves_to_search=10)
+    before = search(index)
+    for source in sources:
+        export(source, f"{source}.saved-model", format="saved-model", k=7)
+    found = differences()
+    again = registry.build("scann", ids=ids, vectors=vectors, leaves=10, leaves_to_search=10)
+    if not before == search(index) == search(again):
+        found["ScaNN"] = "answers otherwise beside TensorFlow"
+    output.write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
