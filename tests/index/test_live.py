@@ -245,3 +245,15 @@ def test_a_compaction_keeps_the_settings_while_they_suit() -> None:
     small = LiveIndex(registry.build("exact", ids=["a"], vectors=vectors[:1], storage="int8"))
     small.put(names, vectors)
     assert small.compacted().settings == {"storage": "int8"}
+
+
+def test_it_is_saved_with_the_settings_of_its_base(tmp_path: Path) -> None:
+    vectors = whole_numbers(9, 4, seed=1)
+    base = registry.build("exact", ids="abcdefghi", vectors=vectors, storage="int8")
+    live = LiveIndex(base)
+    live.remove(["b"])
+    live.view().save(tmp_path)
+    rest = np.delete(vectors, 1, axis=0)
+    again = registry.load(tmp_path, ids="acdefghi", vectors=rest)
+    assert again.settings == {"storage": "int8"}
+    assert again.search(rest[:2], 3).ids.tolist() == live.view().search(rest[:2], 3).ids.tolist()

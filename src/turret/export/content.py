@@ -19,10 +19,9 @@ from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import as_ids
 from turret.errors import ExportError
 from turret.export.columns import Column, columns_of
-from turret.index.live import LiveIndex
 from turret.recipe.bodies.custom import Custom
 from turret.recipe.towers import Tower
-from turret.recommender.changes import compacted, opened
+from turret.recommender.changes import compacted, opened, view_of
 from turret.recommender.memory import Memory
 
 __all__ = ["Content", "Side"]
@@ -111,12 +110,8 @@ class Content:
         """
         bundle, changes = opened(path)
         if changes:
-            live = LiveIndex(bundle.index)
-            for change in changes:
-                if change.of_candidates:
-                    live.apply(change)
-            number = len(changes)
-            bundle = compacted(bundle, live.view(), Memory(changes), number=number)
+            view, number = view_of(bundle, changes), len(changes)
+            bundle = compacted(bundle, view, Memory(changes), number=number)
         return cls(bundle)
 
     @cached_property

@@ -18,6 +18,7 @@ from turret.export.features.parts import any_of, column
 from turret.export.graph import Graph, Value
 from turret.export.rows import Rows
 from turret.export.towers import tower
+from turret.recommender.similarity import directions_of
 from turret.storage.naming import unlike
 
 __all__ = ["OUTPUTS", "Signatures"]
@@ -168,11 +169,7 @@ class Signatures(Generic[V]):
     @cached_property
     def _directions(self) -> tuple[Float32[np.ndarray, "c d"], Bool[np.ndarray, " c"]]:
         """The candidates' vectors at length 1, and which have none."""
-        vectors = self._vectors
-        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-        pointless = lengths == 0
-        directions = vectors / np.where(pointless, 1.0, lengths)[:, None]
-        return directions.astype(np.float32), pointless
+        return directions_of(self._vectors)
 
     @cached_property
     def _shown(self) -> dict[str, np.ndarray]:

@@ -7,8 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int64
 
-from turret.index.live import LiveIndex
-from turret.recommender.changes import opened
+from turret.recommender.changes import opened, view_of
 from turret.recommender.memory import Memory
 from turret.storage.naming import unlike
 from turret.storage.streaming import stream
@@ -38,11 +37,8 @@ def fill(source: Path, directory: Path, *, k: int) -> None:
         BundleError: if there is no bundle, or it is damaged.
     """
     bundle, changes = opened(source)
-    live = LiveIndex(bundle.index)
-    for change in changes:
-        if change.of_candidates:
-            live.apply(change)
-    candidates, alive = live.view().candidates, live.view().alive
+    view = view_of(bundle, changes)
+    candidates, alive = view.candidates, view.alive
     rows = np.arange(len(candidates)) if alive is None else alive.rows
     names = candidates.ids.alias(bundle.candidate_id)
     _write(directory / "candidates", names, candidates.vectors, rows=rows)

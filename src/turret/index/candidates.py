@@ -162,6 +162,18 @@ class Candidates:
         found = self.find(ids)
         return found[found >= 0]
 
+    def take(self, rows: Int64[np.ndarray, " m"]) -> "Candidates":
+        """Some of the candidates.
+
+        Args:
+            rows: theirs, `[m]`.
+
+        Returns:
+            Their ids, vectors and columns, in the order of `rows`.
+        """
+        columns = None if self.columns is None else self.columns[rows]
+        return Candidates(self.ids.gather(rows), self.vectors[rows], columns=columns)
+
     def exclusions(
         self, exclude: Sequence[Collection[str]] | None
     ) -> list[Int64[np.ndarray, " ..."]] | None:

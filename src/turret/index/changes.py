@@ -19,6 +19,7 @@ from jaxtyping import Float32
 from turret.errors import CandidateIndexError
 from turret.index.records import HEAD, DamagedError, records
 from turret.storage import regular
+from turret.storage.locking import locked
 
 __all__ = [
     "Change",
@@ -254,16 +255,8 @@ class ChangeLog:
         os.close(self._file)
 
     def _lock(self) -> None:
-        try:
-            import fcntl
-        except ModuleNotFoundError:  # Windows
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CandidateIndexError(
-                f"another writer has {self.path} open", fix="Close it first."
-            ) from error
+        if not locked(self._file):
+            raise CandidateIndexError(f"another writer has {self.path} open", fix="Close it first.")
 
 
 def _read(data: bytes, path: Path, *, belongs_to: str) -> tuple[list[Change], int]:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int64, Integer, Shaped
 
 from turret.data.conditions import fulfilled
 from turret.errors import CandidateIndexError, DataError, QueryError
+from turret.index import registry
 from turret.index.base import Index, Parameter, check_search
 from turret.index.candidates import Candidates
 from turret.index.exact import search_exactly
@@ -282,7 +283,7 @@ class LiveView(Index):
 
     def save(self, directory: Path) -> None:
         """Builds the base anew of what is there, and saves that. See `Index.save`."""
-        type(self.base).build(self.remaining()).save(directory)
+        registry.again(self.base, self.remaining()).save(directory)
 
     @property
     def settings(self) -> dict[str, Parameter]:
@@ -330,9 +331,7 @@ class LiveView(Index):
         alive, joined = self.alive, self.candidates
         if alive is None:
             return Candidates(joined.ids, joined.vectors, columns=joined.columns)
-        columns = None if joined.columns is None else joined.columns[alive.rows]
-        ids = joined.ids.gather(alive.rows)
-        return Candidates(ids, joined.vectors[alive.rows], columns=columns)
+        return joined.take(alive.rows)
 
     def search_rows(
         self,

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from turret.bundle.bundle import Bundle
 from turret.errors import BundleError
 from turret.index import registry
 from turret.index.changes import Change, ChangeLog
+from turret.index.live import LiveIndex
 from turret.index.live_view import LiveView
 from turret.recommender.memory import Memory
 from turret.storage.files import read_object
 
-__all__ = ["compacted", "identity_of", "log_of", "opened", "stands"]
+__all__ = ["compacted", "identity_of", "log_of", "opened", "stands", "view_of"]
 
 _ATTEMPTS = 5
 
@@ -73,6 +74,23 @@ def opened(
         if changes or read_object(place / "provenance.json") == bundle.provenance:
             return bundle, changes
     raise BundleError(f"{place} is replaced again and again while it is read")
+
+
+def view_of(bundle: Bundle, changes: Iterable[Change]) -> LiveView:
+    """Makes changes in the index of a bundle.
+
+    Args:
+        bundle: the bundle.
+        changes: what `opened` gave beside it; those of queries are passed over.
+
+    Returns:
+        The index as of the last one.
+    """
+    live = LiveIndex(bundle.index)
+    for change in changes:
+        if change.of_candidates:
+            live.apply(change)
+    return live.view()
 
 
 def stands(path: str | os.PathLike[str], bundle: Bundle) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 from turret.errors import DataError
 from turret.storage import sealed
 from turret.storage.files import read_json, read_tensors, write_tensors
+from turret.storage.locking import locked
 from turret.storage.replacing import replace_file
 
 __all__ = ["Parts", "Settings"]
@@ -214,14 +215,8 @@ def _empty(folder: Path) -> None:
 def _locked(folder: Path) -> int | None:
     if sys.platform == "win32":
         return None
-    import fcntl
-
     descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise DataError(
-            f"Another process is filling {folder}", fix="Wait for it, or end it first."
-        ) from error
-    return descriptor
+    if locked(descriptor):
+        return descriptor
+    os.close(descriptor)
+    raise DataError(f"Another process is filling {folder}", fix="Wait for it, or end it first.")

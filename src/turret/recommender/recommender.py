@@ -18,13 +18,12 @@ from turret.index import registry
 from turret.index.base import Index
 from turret.index.filters import filter_of
 from turret.index.hits import Hits
-from turret.index.live import LiveIndex
 from turret.index.live_view import LiveView
 from turret.index.stores.base import VectorStore
 from turret.index.stores.index import StoreIndex
 from turret.recommender import catalogue, exclusions
 from turret.recommender.answer import Answer, RowAnswer
-from turret.recommender.changes import opened
+from turret.recommender.changes import opened, view_of
 from turret.recommender.fingerprint import fingerprint
 from turret.recommender.memory import Memory
 from turret.recommender.popularity import Popularity
@@ -122,11 +121,7 @@ class Recommender:
         require_trusted(bundle.config, allow_custom)
         if not changes:
             return cls(bundle)
-        live = LiveIndex(bundle.index)
-        for change in changes:
-            if change.of_candidates:
-                live.apply(change)
-        return cls(bundle, memory=Memory(changes)).seeing(live.view())
+        return cls(bundle, memory=Memory(changes)).seeing(view_of(bundle, changes))
 
     def seeing(self, view: LiveView) -> "Recommender":
         """The same recommender with the candidates as of some change.

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from turret.index.base import Index, check_search
 from turret.index.exact import search_exactly
@@ -12,7 +12,28 @@ from turret.index.hits import RowHits
 from turret.index.joining import divided, merged
 from turret.index.live_view import LiveView
 
-__all__ = ["Similarity"]
+__all__ = ["Similarity", "directions_of"]
+
+
+def directions_of(
+    vectors: Float32[np.ndarray, "n d"],
+) -> tuple[Float32[np.ndarray, "n d"], Bool[np.ndarray, " n"]]:
+    """Scales vectors to length 1.
+
+    Args:
+        vectors: `[n, d]`.
+
+    Returns:
+        Their directions; and which of them are zero, and have none.
+
+    Example:
+        >>> directions, zero = directions_of(np.float32([[0, 2], [0, 0]]))
+        >>> directions.tolist(), zero.tolist()
+        ([[0.0, 1.0], [0.0, 0.0]], [False, True])
+    """
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    zero = lengths == 0
+    return (vectors / np.where(zero, 1.0, lengths)[:, None]).astype(np.float32), zero
 
 
 class Similarity:
@@ -59,11 +80,9 @@ class Similarity:
 
     @cached_property
     def _directions(self) -> tuple[Float32[np.ndarray, "c d"], Int64[np.ndarray, " zeros"]]:
-        """The vectors scaled to length 1, and the rows of those without a direction."""
-        lengths = np.linalg.norm(self._vectors.astype(np.float64), axis=1)
-        zero = lengths == 0
-        directions = self._vectors / np.where(zero, 1.0, lengths)[:, None]
-        return directions.astype(np.float32), np.flatnonzero(zero)
+        """The directions, and the rows of the vectors without one."""
+        directions, zero = directions_of(self._vectors)
+        return directions, np.flatnonzero(zero)
 
     @property
     def _pointless(self) -> Int64[np.ndarray, " zeros"]:

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from turret.index.live import LiveIndex
 from turret.index.stores.base import VectorStore
-from turret.index.stores.index import remaining
 from turret.index.stores.naming import collection_of
 from turret.index.stores.registry import open_store
 from turret.index.stores.storing import Pushed, push
-from turret.recommender.changes import opened
+from turret.recommender.changes import opened, view_of
 from turret.recommender.recommender import Recommender
 
 __all__ = ["push_bundle", "searching"]
@@ -39,12 +37,7 @@ def push_bundle(
         MissingPartError: if its client is not installed.
     """
     bundle, changes = opened(path)
-    live = LiveIndex(bundle.index)
-    for change in changes:
-        if change.of_candidates:
-            live.apply(change)
-    view = live.view()
-    candidates = remaining(view.candidates, view.alive)
+    candidates = view_of(bundle, changes).remaining()
     with _opened(path, target, collection) as store:
         return push(store, candidates, progress=progress)
 

@@ -22,6 +22,7 @@ import msgspec
 from turret.errors import TurretError
 from turret.storage import regular
 from turret.storage.damage import MANIFEST, FileEntry, Manifest, problems, sha256_of, shown
+from turret.storage.locking import locked
 from turret.storage.plain_json import decoded
 
 __all__ = [
@@ -292,15 +293,11 @@ def _locked(directory: Path) -> int | None:
     """Locks a directory; None where another process holds the lock or there are no such locks."""
     if sys.platform == "win32":
         return None
-    import fcntl
-
     descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    if locked(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def remove(directory: Path) -> None:

@@ -222,11 +222,7 @@ def remaining(candidates: Candidates, alive: Filter | None) -> Candidates:
     Returns:
         Their ids, vectors and columns, in row order.
     """
-    if alive is None:
-        return candidates
-    rows = alive.rows
-    columns = None if candidates.columns is None else candidates.columns[rows]
-    return Candidates(candidates.ids.gather(rows), candidates.vectors[rows], columns=columns)
+    return candidates if alive is None else candidates.take(alive.rows)
 
 
 def _left(out: Int64[np.ndarray, " m"], kept: Filter | None, *, size: int) -> int:
