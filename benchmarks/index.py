@@ -263,7 +263,7 @@ def main() -> None:
     parser.set_defaults(rounds=3)
     parser.add_argument("--peer", help="interpreter of an environment with other libraries")
     parser.add_argument("--cache", help="a folder that keeps what peers take minutes to build")
-    parser.add_argument("--data", help="a folder with train.txt to train a model on")
+    parser.add_argument("--data", help="a folder with interactions.parquet to train a model on")
     parser.add_argument("--trained", action="store_true", help="a model of a made log, too")
     parser.add_argument("--no-synthetic", action="store_true", help="leave clustered vectors out")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")

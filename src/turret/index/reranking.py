@@ -186,9 +186,15 @@ def _ranked(
     valid: Bool[np.ndarray, "q p"],
 ) -> tuple[RowHits, Bool[np.ndarray, " q"]]:
     """Ranks the proposals and says where the last answer ties with one that is left out."""
+    everywhere = bool(valid.all())
+    scores = _scores(vectors, queries, rows if everywhere else np.where(valid, rows, 0))
+    none_tied = np.zeros(queries.shape[0], dtype=bool)
+    if everywhere and rows.shape[1] >= k and (scores[:, 1:] < scores[:, :-1]).all():
+        # In order already, as libraries propose: a fifth of the time of a single query.
+        full = np.full(queries.shape[0], k, dtype=np.int64)
+        return RowHits(rows[:, :k], scores[:, :k], full), none_tied
     hits = RowHits.empty(queries=queries.shape[0], k=k, size=vectors.shape[0])
     proposed = valid.sum(axis=-1)
-    scores = _scores(vectors, queries, np.where(valid, rows, 0))
     order = np.lexsort((rows, -scores, ~valid), axis=-1)
     rows = np.take_along_axis(rows, order, axis=-1)
     scores = np.take_along_axis(scores, order, axis=-1)
@@ -197,7 +203,7 @@ def _ranked(
     kept = np.arange(width) < hits.counts[:, None]
     hits.rows[:, :width][kept] = rows[:, :width][kept]
     hits.scores[:, :width][kept] = scores[:, :width][kept]
-    tied = np.zeros(queries.shape[0], dtype=bool)
+    tied = none_tied
     if rows.shape[1] > k:
         tied = (proposed > k) & (scores[:, k] == scores[:, k - 1])
     return hits, tied
@@ -213,5 +219,6 @@ def _scores(
     for start in range(0, rows.shape[0], block):
         part = slice(start, start + block)
         # Not a matrix product: its rounding would depend on how many queries come together.
-        np.einsum("qpd,qd->qp", vectors[rows[part]], queries[part], out=scores[part])
+        near = vectors.take(rows[part], axis=0)  # half the time of vectors[rows[part]]
+        np.einsum("qpd,qd->qp", near, queries[part], out=scores[part])
     return scores

@@ -90,11 +90,12 @@ class ScannParameters(ProposingParameters, frozen=True, kw_only=True, forbid_unk
 
     def searches(self, k: int) -> list[dict[str, Parameter]]:
         """Leaves and candidates to reorder, in steps. See `ProposingParameters.searches`."""
-        leaves = sorted({-(-self.leaves * share // 400) for share in (8, 16, 32, 64, 128, 400)})
+        shares = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 400)
+        leaves = sorted({-(-self.leaves * share // 400) for share in shares})
         return [
             {"leaves_to_search": number, "reorder": times * k}
             for number in leaves
-            for times in (3, 6, 12, 25, 50)
+            for times in (3, 6, 9, 12, 18, 25, 50)
         ]
 
     @property
@@ -187,9 +188,14 @@ class ScannIndex(ProposingIndex):
         share = -(-4 * places * settings.leaves // len(self))
         leaves = min(settings.leaves, max(settings.leaves_to_search, share))
         number = queries.shape[0]
-        portion = 1 if number == 1 else min(-(-number // cores()), _PORTION)
+        if number == 1:
+            found, _ = self._searcher.search(queries[0], places, reorder, leaves)
+            rows = np.zeros((1, places), dtype=np.int64)
+            rows[0, : len(found)] = found
+            return rows, np.arange(places)[None] < len(found)
+        portion = min(-(-number // cores()), _PORTION)
         rows, distances = self._searcher.search_batched(
-            queries, places, reorder, leaves, number > 1, portion
+            queries, places, reorder, leaves, True, portion
         )
         # A place that ScaNN could not fill holds row 0 at the distance NaN.
         return rows.astype(np.int64), ~np.isnan(distances)

@@ -193,15 +193,27 @@ def _cheapest(
     truth = search_exactly(candidates.vectors, queries, k=k).rows
     points: list[Point] = []
     best: list[tuple[float, Index] | None] = [None] * len(targets)
-    for index in _choices(candidates, kind=kind, k=k):
-        point, margin = _measured(index, queries, truth, k=k)
-        points.append(point)
-        for number, target in enumerate(targets):
-            held = best[number]
-            reaches = point.recall - margin >= target
-            if reaches and (held is None or point.p50_ms < held[0]):
-                best[number] = (point.p50_ms, index)
+    for base, searches in _builds(candidates, kind=kind, k=k):
+        enough: list[dict[str, Parameter]] = []
+        for search in searches:
+            if any(_as_thorough(search, one) for one in enough):
+                continue
+            index = base.searching_with(**search) if isinstance(base, ProposingIndex) else base
+            point, margin = _measured(index, queries, truth, k=k)
+            points.append(point)
+            if point.recall - margin >= max(targets):
+                enough.append(search)
+            for number, target in enumerate(targets):
+                held = best[number]
+                reaches = point.recall - margin >= target
+                if reaches and (held is None or point.p50_ms < held[0]):
+                    best[number] = (point.p50_ms, index)
     return points, [None if held is None else held[1] for held in best]
+
+
+def _as_thorough(search: dict[str, Parameter], other: dict[str, Parameter]) -> bool:
+    """Whether a search looks at no less than another: it cannot be faster."""
+    return all(float(value) >= float(other[name]) for name, value in search.items())
 
 
 def _measured(
@@ -253,18 +265,19 @@ def frontier(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
-def _choices(candidates: Candidates, *, kind: str, k: int) -> Iterator[Index]:
-    """Every index to be tried; those of one build share it, and come behind each other."""
+def _builds(
+    candidates: Candidates, *, kind: str, k: int
+) -> Iterator[tuple[Index, list[dict[str, Parameter]]]]:
+    """Every index to be built, and the settings of the search to be tried with it."""
     base = registry.of(kind, candidates)
     if not isinstance(base, ProposingIndex) or not base.parameters.divides:
-        yield base
+        yield base, [{}]
         return
     for number, build in enumerate(base.parameters.builds()):
         if number > 0:
             base = registry.of(kind, candidates, **build)
         assert isinstance(base, ProposingIndex)
-        for search in base.parameters.searches(k):
-            yield base.searching_with(**search)
+        yield base, base.parameters.searches(k)
 
 
 def _latency(index: Index, queries: Float32[np.ndarray, "q d"], *, k: int, most: int) -> float:
