@@ -65,5 +65,7 @@ class Flags:
             order = np.argsort(self._owner, kind="stable")
             self._owner, self._candidate_row = self._owner[order], self._candidate_row[order]
             self._in_order = True
-        part = slice(*np.searchsorted(self._owner, (queries.start, queries.stop)))
+        # Bounds of another type would have all the owners converted, for every block.
+        bounds = np.array([queries.start, queries.stop], dtype=self._owner.dtype)
+        part = slice(*np.searchsorted(self._owner, bounds))
         return self._owner[part], self._candidate_row[part]
