@@ -182,17 +182,19 @@ def intra_list_diversity(
         Ziegler and others (2005), Improving recommendation lists through topic diversification.
         https://doi.org/10.1145/1060745.1060754
     """
-    exact = vectors.astype(np.float64)
-    length = np.linalg.norm(exact, axis=1, keepdims=True)
-    unit = np.where(length > 0, exact / np.where(length > 0, length, 1.0), 0.0)
     # The squared length of a sum of unit vectors is their number plus twice the sum of cosines.
-    counts = (lists >= 0) & (length[lists, 0] > 0)
-    number = counts.sum(axis=1)
+    number = np.empty(len(lists), dtype=np.int64)
     squared = np.empty(len(lists))
-    step = max(1, _CELLS // max(lists.shape[1] * unit.shape[1], 1))
+    step = max(1, _CELLS // max(lists.shape[1] * vectors.shape[1], 1))
     for start in range(0, len(lists), step):
         part = slice(start, start + step)
-        added = np.einsum("qkd,qk->qd", unit[lists[part]], counts[part].astype(np.float64))
+        # Of a large catalogue only what stands in lists is held in double precision.
+        listed = vectors[lists[part]].astype(np.float64)
+        length = np.linalg.norm(listed, axis=2)
+        counts = (lists[part] >= 0) & (length > 0)
+        weights = np.divide(1.0, length, out=np.zeros_like(length), where=counts)
+        added = np.einsum("qkd,qk->qd", listed, weights)
+        number[part] = counts.sum(axis=1)
         squared[part] = np.square(added).sum(axis=1)
     pairs = number * (number - 1)
     return np.where(pairs > 0, 1.0 - (squared - number) / np.maximum(pairs, 1), np.nan)
