@@ -40,6 +40,16 @@ def test_the_best_without_and_with_the_seen(k: int, block_bytes: int) -> None:
         assert found.excluded[row].tolist() == slow(scores[row], met, k)
 
 
+def test_zeros_of_either_sign_are_equal_scores() -> None:
+    # As in a ranking: the smaller row comes first.
+    events = Interactions(np.zeros(1, np.int32), np.zeros(1, np.int32))
+    truth = Truth.of(events, num_candidates=3)
+    scores = GivenScores(np.array([[-0.0, 0.0, -0.0]], np.float32))
+    found = top_lists(scores, truth, seen=events, k=3)
+    assert found.included.tolist() == [[0, 1, 2]]
+    assert found.excluded.tolist() == [[1, 2, -1]]
+
+
 def test_scores_of_other_queries_are_refused() -> None:
     truth = Truth.of(TEST.interactions, num_candidates=6)
     scores = VectorScores(np.ones((1, 2), np.float32), np.ones((6, 2), np.float32))

@@ -129,10 +129,12 @@ def _best(
     scores: Float32[Array, "rows columns"], flags: UInt8[Array, "rows columns"], *, k: int
 ) -> Int32[Array, "2 rows k"]:
     """The columns of the highest scores that have each flag, -1 where there are no more."""
+    # The device's order puts 0.0 before -0.0, which are equal scores.
+    keys = jnp.where(scores == 0, 0.0, scores)
 
     def of(flag: int) -> Array:
         # Scores are finite, so minus infinity marks what takes no part.
-        shown = jnp.where(flags & flag, scores, -jnp.inf)
+        shown = jnp.where(flags & flag, keys, -jnp.inf)
         values, columns = jax.lax.top_k(shown, k)
         return jnp.where(values > -jnp.inf, columns, -1).astype(jnp.int32)
 
