@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from evaluation.planted import TEST, TRAIN, dataset
 
-from turret.data.dataset import Dataset
+from turret.data.dataset import Dataset, Interactions
 from turret.errors import EvaluationError, RecipeError
 from turret.evaluation.baselines.base import BaselineScores
 from turret.evaluation.baselines.factors import Factors
@@ -82,6 +82,18 @@ def test_popularity_of_the_last_days() -> None:
         assert found.tolist() == [want]
     with pytest.raises(EvaluationError, match="needs times"):
         Popularity.fit(TRAIN, days=1.0)
+
+
+def test_an_event_without_a_time_is_in_no_window() -> None:
+    day = 86_400.0
+    events = Interactions(
+        np.zeros(4, np.int32),
+        np.array([0, 1, 1, 2], np.int32),
+        timestamp=np.array([0.0, 9 * day, 8 * day, np.nan]),
+    )
+    timed = TRAIN.with_interactions(events)
+    assert Popularity.fit(timed, days=2.0).counts.tolist() == [0, 2, 0, 0, 0, 0]
+    assert Popularity.fit(timed).counts.tolist() == [1, 2, 1, 0, 0, 0]
 
 
 def test_chance_is_the_same_whenever_it_is_asked(train: Dataset) -> None:
@@ -245,6 +257,7 @@ def test_who_met_what_counts_once(train: Dataset) -> None:
     [
         (("easy",), "no such baseline: got 'easy'. Did you mean 'ease'"),
         (("ease", recipe.EASE(regularization=5.0)), "same name: got 'ease'"),
+        ((recipe.Popularity(name="model"),), "name of the model: got 'model'. Give it another"),
     ],
 )
 def test_what_cannot_be_asked_for(given, message: str) -> None:

@@ -22,6 +22,10 @@ __all__ = [
 ]
 
 
+_MODEL = "model"
+"""What reports call the model, beside the baselines."""
+
+
 class _Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str | None = None
 
@@ -199,7 +203,7 @@ def resolve_baselines(given: "Sequence[str | Baseline]") -> tuple[Baseline, ...]
         The baselines.
 
     Raises:
-        RecipeError: if there is no such kind, or two have the same label.
+        RecipeError: if there is no such kind, two have the same label, or one has the model's.
 
     Example:
         >>> [one.label for one in resolve_baselines(("popularity", EASE(regularization=100.0)))]
@@ -211,6 +215,12 @@ def resolve_baselines(given: "Sequence[str | Baseline]") -> tuple[Baseline, ...]
             if one not in KINDS:
                 raise RecipeError("there is no such baseline", got=one, fix=nearest(one, KINDS))
             one = KINDS[one]()
+        if one.label == _MODEL:
+            raise RecipeError(
+                "a baseline has the name of the model",
+                got=one.label,
+                fix="Give it another one: name = ...",
+            )
         if one.label in found:
             raise RecipeError(
                 "two baselines have the same name",

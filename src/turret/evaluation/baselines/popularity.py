@@ -34,7 +34,8 @@ class Popularity:
 
         Args:
             train: the training part.
-            days: count the events of the last so many days before its latest event; None: all.
+            days: count the events of the last so many days before its latest event, of those that
+                have a time; None: all.
 
         Raises:
             EvaluationError: if there are days, but no times.
@@ -47,7 +48,8 @@ class Popularity:
                     got="interactions without a timestamp",
                     fix="Name the column: data.timestamp.",
                 )
-            rows = rows[times >= times.max(initial=-np.inf) - days * _DAY]
+            # An event without a time is in no window, and says nothing of where it ends.
+            rows = rows[times >= np.fmax.reduce(times, initial=-np.inf) - days * _DAY]
         return cls(np.bincount(rows, minlength=train.num_candidates).astype(np.float32))
 
     @property
