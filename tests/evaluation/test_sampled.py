@@ -257,6 +257,10 @@ def test_negatives_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         read_negatives(given(tmp_path, ROWS[:-1]), truth, TEST)
     with pytest.raises(DataError, match="1 negatives are no candidates: got 'z'"):
         read_negatives(given(tmp_path, [*ROWS[:-1], ("u1", "e", ["z"])]), truth, TEST)
+    with pytest.raises(DataError, match="twice: got '5 rows of 4 pairs', expected one row"):
+        read_negatives(given(tmp_path, [*ROWS, ("u1", "e", ["a"])]), truth, TEST)
+    with pytest.raises(DataError, match="got '1 test pairs without a list', expected a list of"):
+        read_negatives(given(tmp_path, [*ROWS[:-1], ("u1", "e", None)]), truth, TEST)
     flat: list[tuple[object, ...]] = [(user, item, "a") for user, item, _ in ROWS]
     with pytest.raises(DataError, match="got 'String', expected a list of ids in each row"):
         read_negatives(given(tmp_path, flat), truth, TEST)

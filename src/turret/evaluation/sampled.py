@@ -167,7 +167,8 @@ def read_negatives(file: str, truth: Truth, test: Dataset) -> Int32[np.ndarray, 
         Rows of candidates; -1 where a pair has fewer than another.
 
     Raises:
-        DataError: if a pair is not in the file, or an id in it is no candidate.
+        DataError: if a pair is not in the file, or is there twice or without a list, or an id in
+            a list is no candidate.
     """
     columns = [test.query_id, test.candidate_id, "negatives"]
     what = f"The table of negatives {file}"
@@ -184,6 +185,15 @@ def read_negatives(file: str, truth: Truth, test: Dataset) -> Int32[np.ndarray, 
             fix="Hold back the very pairs that the table is of: name them by a given split.",
         )
     kept = frame.filter(pl.Series(place >= 0))
+    if len(kept) > len(truth.candidate_row):
+        raise DataError(
+            f"{what} has some test pairs twice",
+            got=f"{len(kept):,} rows of {len(truth.candidate_row):,} pairs",
+            expected="one row for each",
+        )
+    if kept["negatives"].null_count():
+        without = f"{kept['negatives'].null_count():,} test pairs without a list"
+        raise DataError(what, got=without, expected="a list of ids, which may be empty, for each")
     lengths = kept["negatives"].list.len().to_numpy().astype(np.int64)
     flat = kept.filter(pl.Series(lengths > 0))["negatives"].explode()
     found = Vocabulary(test.candidate_ids).rows(as_ids(flat, what=f"{what}: negatives")) - 1
