@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from turret.errors import EvaluationError
-from turret.evaluation.parts import BaselineFigures, Figures, Intervals, TrainFigures
-from turret.evaluation.report import Report, compare
+from turret.evaluation.parts import BaselineFigures, EpochFigures, Figures, Intervals, TrainFigures
+from turret.evaluation.report import Report, compare, epochs_in
 
 
 def figures(low: float) -> dict[str, float]:
@@ -114,6 +114,19 @@ def test_nan_is_null_in_json_and_comes_back() -> None:
     assert math.isnan(back.intervals.seen_excluded["ndcg@20"][1])
     assert back.model == report().model
     assert back.to_json() == report().to_json()
+
+
+def test_a_metric_of_the_validation_may_be_undefined() -> None:
+    epochs = (
+        EpochFigures(epoch=1, loss=2.0, validation={"ndcg@5": 0.5, "auc": math.nan}),
+        EpochFigures(epoch=2, loss=1.0),
+    )
+    told = msgspec.structs.replace(report(), epochs=epochs)
+    for back in (Report.from_json(told.to_json()).epochs, epochs_in(told.to_dict())):
+        assert back[0].validation is not None
+        assert back[0].validation["ndcg@5"] == 0.5 and math.isnan(back[0].validation["auc"])
+        assert back[1] == epochs[1]
+    assert epochs_in({}) == ()
 
 
 def test_what_was_not_computed_stays_none() -> None:

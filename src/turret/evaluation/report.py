@@ -24,7 +24,7 @@ from turret.evaluation.parts import (
 from turret.evaluation.plain import nan_for_none, none_for_nan
 from turret.evaluation.table import Breakdown, Column, draw
 
-__all__ = ["Report", "band", "compare"]
+__all__ = ["Report", "band", "compare", "epochs_in"]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +136,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             warnings=self.warnings,
             plain=plain,
         )
+
+
+def epochs_in(report: Mapping[str, object]) -> tuple[EpochFigures, ...]:
+    """Reads how a training went from what `Report.to_dict` gave.
+
+    Args:
+        report: its plain values; other parts may be of another version.
+
+    Returns:
+        The epochs; none where it has none.
+    """
+    told = _restored({"epochs": report.get("epochs") or []})
+    return msgspec.convert(cast("dict[str, object]", told)["epochs"], tuple[EpochFigures, ...])
 
 
 def compare(reports: Mapping[str, Report], *, plain: bool | None = None) -> str:
@@ -265,4 +278,16 @@ def _restored(value: object) -> object:
     for name in ("lists", "sampled"):
         if name in fixed:
             fixed[name] = _restored(fixed[name])
+    if isinstance(fixed.get("epochs"), list):
+        fixed["epochs"] = [_epoch(one) for one in cast("list[object]", fixed["epochs"])]
+    return fixed
+
+
+def _epoch(value: object) -> object:
+    """Puts NaN where a metric of an epoch is null; an epoch that was not measured stays so."""
+    if not isinstance(value, dict):
+        return value
+    fixed = dict(cast("dict[str, object]", value))
+    if fixed.get("validation") is not None:
+        fixed["validation"] = nan_for_none(fixed["validation"])
     return fixed

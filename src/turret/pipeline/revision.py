@@ -15,8 +15,7 @@ from turret.data import sources
 from turret.data.dataset import Dataset, Interactions
 from turret.data.splits import split
 from turret.errors import BundleError, DataError
-from turret.evaluation.parts import EpochFigures
-from turret.evaluation.report import Report
+from turret.evaluation.report import Report, epochs_in
 from turret.index import registry
 from turret.index.base import Index, Parameter
 from turret.index.tuning import Curve, tune
@@ -71,8 +70,7 @@ def evaluate_bundle(
         train, test, warning = _given(bundle, recipe, files)
         parts = (train, test)
     asked = 10_000 if files is None else 0
-    stored = {} if bundle.report is None else bundle.report
-    epochs = msgspec.convert(stored.get("epochs", []), tuple[EpochFigures, ...])
+    epochs = epochs_in(bundle.report or {})
     report = judge(trained, parts, recipe, index=bundle.index, train_queries=asked, epochs=epochs)
     if warning is not None:
         report = msgspec.structs.replace(report, warnings=(*report.warnings, warning))
