@@ -73,8 +73,11 @@ def test_bundles_side_by_side(turret: Turret, world: World) -> None:
     assert {test["p"] for test in found["differences"]["twin"]["seen_included"].values()} == {1.0}
     assert "twin - small, seen excluded" in turret("compare", world.bundle, copy).out
     done = turret("compare", world.bundle)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: bundles to compare: got ")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "Error: Invalid value for BUNDLE BUNDLE ...: two bundles or more are compared. "
+        "See 'turret compare --help'.\n"
+    )
 
 
 def test_another_index_in_place_of_the_old_one(turret: Turret, world: World) -> None:

@@ -70,6 +70,8 @@ def compare(
     from turret import compilation
     from turret.pipeline.comparison import compare_bundles
 
+    if len(bundles) < 2:
+        raise typer.BadParameter("two bundles or more are compared", param_hint="BUNDLE BUNDLE ...")
     compilation.keep_compiled_programs()
     found = compare_bundles(bundles, allow_custom=allow_custom or ())
     if as_json:
