@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import polars as pl
 import pytest
 from bundles import dataset
 
@@ -23,6 +24,7 @@ from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
 
 KS = (1, 5)
+FEW = "Only {} queries are tested: below 100 the figures depend much on which they are."
 
 
 def recipe(folder: Path, **changes) -> Recipe:
@@ -82,7 +84,7 @@ def test_figures_are_those_of_each_and_differences_are_theirs(folder: Path) -> N
         len(parts.test.interactions),
         parts.test.num_candidates,
     )
-    assert found.warnings == ()
+    assert found.warnings == (FEW.format(39),)
 
 
 def test_a_bundle_beside_its_copy_with_another_index(folder: Path) -> None:
@@ -107,13 +109,61 @@ def test_other_test_pairs_are_refused(folder: Path) -> None:
     assert "in common" in message and "Train them with the same [data] and [split]." in message
 
 
+def given(folder: Path, name: str, *, film: str = "1", by: float | None = None) -> Path:
+    """A bundle of events that say which are tested, one of the training of a film of its own."""
+    rows = [(f"u{n % 40}", f"f{n % 7}", "test" if n % 3 else "train", n % 5) for n in range(280)]
+    rows.append(("u0", film, "train", 1))
+    columns = ["user", "film", "part", "weight"]
+    events = pl.DataFrame(rows, schema=columns, orient="row")
+    weight = None if by is None else "weight"
+    events.with_columns(pl.col("weight") ** (by or 1.0)).write_parquet(folder / f"{name}.parquet")
+    data = Data(
+        files=str(folder / f"{name}.parquet"),
+        query_id="user",
+        candidate_id="film",
+        part="part",
+        weight=weight,
+    )
+    train(recipe(folder, data=data, split=Split(kind="given")), output=folder / name)
+    return folder / name
+
+
+def test_as_many_candidates_need_not_be_the_same(tmp_path: Path) -> None:
+    one, other = given(tmp_path, "one"), given(tmp_path, "other", film="2")
+    with pytest.raises(EvaluationError) as caught:
+        compare_bundles([one, other])
+    assert str(caught.value) == (
+        "one and other were not tested among the same candidates: got '8 and 8, 7 in common'. "
+        "Train them with the same [data]."
+    )
+
+
+def test_graded_figures_need_the_same_weights(tmp_path: Path) -> None:
+    places = [given(tmp_path, "plain")]
+    places += [given(tmp_path, f"power-{by}", by=by) for by in (1.0, 2.0)]
+    places.append(given(tmp_path, "again", by=1.0))
+    for one, other in (places[:2], places[1:3]):
+        found = compare_bundles([one, other])
+        assert found.warnings == (
+            FEW.format(40),
+            "They weigh the test pairs differently: graded figures are left out.",
+        )
+        for each in (*found.models.values(), *found.differences.values()):
+            for view in (each.seen_included, each.seen_excluded):
+                assert "ndcg@5" in view and "graded_ndcg@5" not in view
+    alike = compare_bundles([places[1], places[3]])
+    assert len(alike.warnings) == 1
+    # The same training gives the same figures.
+    assert alike.differences["again"].seen_included["graded_ndcg@5"].difference == 0.0
+
+
 def test_what_was_seen_may_differ(folder: Path) -> None:
     """A validation part comes off the training part, so the test is the same."""
     found = compare_bundles([folder / "first", folder / "less"])
     assert found.models["less"].seen_included
     assert found.differences["less"].seen_included
     # Of some test pairs the only other event is in the validation part.
-    assert found.warnings[0].startswith("They were trained on different interactions")
+    assert found.warnings[1].startswith("They were trained on different interactions")
     assert found.differences["less"].seen_excluded == {}
     assert found.models["first"].seen_excluded == {}
 

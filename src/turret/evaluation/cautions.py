@@ -8,7 +8,7 @@ from turret.data.dataset import Dataset
 from turret.evaluation.metrics.figures import TOP_K_ACCURACY, label, parse_label
 from turret.evaluation.parts import BaselineFigures, Differences, EpochFigures, Figures
 
-__all__ = ["about_data", "about_fallbacks", "about_figures", "about_learning"]
+__all__ = ["about_data", "about_fallbacks", "about_figures", "about_learning", "about_size"]
 
 _FEW_QUERIES = 100
 _FEW_EARLIER = 0.01
@@ -30,14 +30,9 @@ def about_data(train: Dataset, test: Dataset, *, shared: int) -> list[str]:
         has interactions of a query that are later than what is tested of it.
     """
     learnt, asked = train.interactions, test.interactions
-    found: list[str] = []
     tested = np.bincount(asked.query_row, minlength=test.num_queries) > 0
     queries = int(tested.sum())
-    if queries < _FEW_QUERIES:
-        found.append(
-            f"Only {queries:,} queries are tested: "
-            f"below {_FEW_QUERIES} the figures depend much on which they are."
-        )
+    found = about_size(queries)
     if shared:
         found.append(
             f"{shared:,} of {len(asked):,} test pairs also occur in training; "
@@ -54,6 +49,21 @@ def about_data(train: Dataset, test: Dataset, *, shared: int) -> list[str]:
             f"{new:,} of {len(asked):,} test pairs have a candidate without training interaction."
         )
     return found + _about_time(train, test)
+
+
+def about_size(queries: int) -> list[str]:
+    """Says that a test is small.
+
+    Args:
+        queries: how many are tested.
+
+    Returns:
+        One sentence where they are fewer than 100, else none.
+    """
+    if queries >= _FEW_QUERIES:
+        return []
+    few = "Only 1 query is" if queries == 1 else f"Only {queries:,} queries are"
+    return [f"{few} tested: below {_FEW_QUERIES} the figures depend much on which they are."]
 
 
 def _about_time(train: Dataset, test: Dataset) -> list[str]:

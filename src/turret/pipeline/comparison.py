@@ -16,9 +16,11 @@ from turret.data.histories import with_histories
 from turret.data.parts import Split
 from turret.data.splits import split
 from turret.errors import BundleError, EvaluationError
+from turret.evaluation.baselines.popularity import Popularity
+from turret.evaluation.cautions import about_size
 from turret.evaluation.comparison import Comparison
 from turret.evaluation.measure import View, Views, measure
-from turret.evaluation.metrics.figures import Sums
+from turret.evaluation.metrics.figures import GRADED, Sums, parse_label
 from turret.evaluation.paired import Difference, differences
 from turret.evaluation.parts import Differences, Figures
 from turret.evaluation.retrieved import measure_index
@@ -38,9 +40,10 @@ class _Tested:
     Attributes:
         name: what it is called.
         found: its figures.
-        pairs: its test pairs, by id: how many events each has, and whether training had it too.
+        pairs: its test pairs, by id: how many events each has, what it is worth to graded figures
+            (null: all the same), and whether training had it too.
         ids: the ids of the queries, in the order of the figures.
-        num_candidates: how many candidates were ranked.
+        candidates: the ids of what was ranked, ascending.
         changed: whether the data are no longer those of the training.
     """
 
@@ -48,14 +51,15 @@ class _Tested:
     found: Views
     pairs: pl.DataFrame
     ids: pl.Series
-    num_candidates: int
+    candidates: pl.Series
     changed: bool
 
-    def sums(self, view: View) -> Sums:
-        """The figures of a view, ordered by query id."""
-        order = self.ids.arg_sort().to_numpy()
-        sums = view.sums
-        return Sums(sums.labels, sums.numerators[order], sums.denominators[order])
+    def sums(self, view: View, *, graded: bool) -> Sums:
+        """The figures of a view, with or without the graded ones, ordered by query id."""
+        order, sums = self.ids.arg_sort().to_numpy(), view.sums
+        kept = np.array([graded or parse_label(one)[0] not in GRADED for one in sums.labels])
+        labels = [one for one, keep in zip(sums.labels, kept.tolist(), strict=True) if keep]
+        return Sums(labels, sums.numerators[order][:, kept], sums.denominators[order][:, kept])
 
 
 def compare_bundles(
@@ -124,22 +128,25 @@ def _test(name: str, bundle: Bundle, parts: Split, *, ks: Sequence[int]) -> _Tes
     assert isinstance(trained, TrainedModel)
     train = with_histories(parts.seen, trained.config, train=parts.seen)
     test = with_histories(parts.test, trained.config, train=parts.seen)
+    popularity = Popularity.fit(parts.train)
     if bundle.index.is_exact:
-        found = measure(trained, test, train=train, ks=ks)
+        found = measure(trained, test, train=train, ks=ks, popularity=popularity)
     else:
-        found = measure_index(trained, bundle.index, test=test, train=train, ks=ks)
+        found = measure_index(
+            trained, bundle.index, test=test, train=train, ks=ks, popularity=popularity
+        )
     return _Tested(
         name=name,
         found=found,
         pairs=_pairs(found, test),
         ids=test.query_ids.gather(found.truth.query_row),
-        num_candidates=test.num_candidates,
+        candidates=test.candidate_ids.sort(),
         changed=parts.train.fingerprint() != bundle.provenance.get("data_fingerprint"),
     )
 
 
 def _pairs(found: Views, test: Dataset) -> pl.DataFrame:
-    """The test pairs by id, each with its events and whether training had it."""
+    """The test pairs by id, each with its events, its gain and whether training had it."""
     truth = found.truth
     owner = np.repeat(truth.query_row, np.diff(truth.indptr))
     assert found.unseen is not None
@@ -148,50 +155,61 @@ def _pairs(found: Views, test: Dataset) -> pl.DataFrame:
         "candidate": test.candidate_ids.gather(truth.candidate_row),
         "events": truth.events,
         "unseen": found.unseen,
+        "gain": [None] * len(owner) if truth.gain is None else truth.gain,
     }
-    return pl.DataFrame(columns).sort("query", "candidate")
+    return pl.DataFrame(columns, schema_overrides={"gain": pl.Float64}).sort("query", "candidate")
 
 
 def _require_same(first: _Tested, other: _Tested) -> None:
     """Refuse bundles that were not tested alike."""
-    if not first.pairs.drop("unseen").equals(other.pairs.drop("unseen")):
-        keys = ["query", "candidate"]
+    keys = ["query", "candidate"]
+    if not first.pairs.select(*keys, "events").equals(other.pairs.select(*keys, "events")):
         common = first.pairs.join(other.pairs, on=keys, how="semi").height
         raise EvaluationError(
             f"{first.name} and {other.name} were not tested on the same pairs",
             got=f"{first.pairs.height:,} and {other.pairs.height:,} pairs, {common:,} in common",
             fix="Train them with the same [data] and [split].",
         )
-    if first.num_candidates != other.num_candidates:
+    if not first.candidates.equals(other.candidates):
+        common = first.candidates.is_in(other.candidates.implode()).sum()
         raise EvaluationError(
             f"{first.name} and {other.name} were not tested among the same candidates",
-            got=f"{first.num_candidates:,} and {other.num_candidates:,}",
+            got=f"{len(first.candidates):,} and {len(other.candidates):,}, {common:,} in common",
             fix="Train them with the same [data].",
         )
 
 
 def _compared(tested: Sequence[_Tested]) -> Comparison:
     first, others = tested[0], tested[1:]
-    same_seen = all(first.pairs.equals(other.pairs) for other in others)
-    warnings = [
+    same_seen = all(first.pairs["unseen"].equals(other.pairs["unseen"]) for other in others)
+    graded = all(first.pairs["gain"].equals(other.pairs["gain"]) for other in others)
+    warnings = about_size(first.found.seen_included.queries)
+    warnings += [
         f"The data of {each.name} have changed since its training."
         for each in tested
         if each.changed
     ]
+    if not graded:
+        warnings.append("They weigh the test pairs differently: graded figures are left out.")
     if not same_seen:
         warnings.append(
             "They were trained on different interactions, so without the seen candidates they are "
             "not tested on the same pairs: that view is left out."
         )
-    included = _against_first({each.name: each.sums(each.found.seen_included) for each in tested})
+    found = {each.name: each.sums(each.found.seen_included, graded=graded) for each in tested}
     views = {each.name: each.found.seen_excluded for each in tested} if same_seen else {}
-    sums = {each.name: each.sums(view) for each in tested if (view := views.get(each.name))}
-    excluded = _against_first(sums) if sums else {}
+    unseen = {
+        each.name: each.sums(view, graded=graded)
+        for each in tested
+        if (view := views.get(each.name))
+    }
+    included = _against_first(found)
+    excluded = _against_first(unseen) if unseen else {}
     return Comparison(
         models={
             each.name: Figures(
-                seen_included=each.found.seen_included.figures,
-                seen_excluded=view.figures if (view := views.get(each.name)) else {},
+                seen_included=found[each.name].figures(),
+                seen_excluded=unseen[each.name].figures() if unseen else {},
             )
             for each in tested
         },
@@ -203,7 +221,7 @@ def _compared(tested: Sequence[_Tested]) -> Comparison:
         },
         queries=first.found.seen_included.queries,
         pairs=first.found.seen_included.pairs,
-        candidates=first.num_candidates,
+        candidates=len(first.candidates),
         warnings=tuple(warnings),
     )
 
