@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from evaluation.planted import CANDIDATES, Planted, dataset
 
 from turret.data.dataset import Dataset, Interactions
 from turret.data.parts import Split
@@ -11,11 +12,13 @@ from turret.evaluation.baselines.factors import Factors
 from turret.evaluation.baselines.fitting import fit_baseline
 from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.evaluate import evaluate
+from turret.index import registry
 from turret.model.trained import TrainedModel
 from turret.recipe import baselines as recipe
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
 from turret.recipe.loss import Softmax
+from turret.recipe.sampled import Sampled
 from turret.recipe.towers import Tower, TwoTower
 from turret.recipe.training import Train
 from turret.train.trainer import fit
@@ -85,6 +88,37 @@ def test_ials_fits_a_vector_to_what_is_shown(parts: Split, held_out: np.ndarray)
         gram = (found.candidates.T * weight) @ found.candidates + 2.0 * np.eye(4)
         want = np.linalg.solve(gram, found.candidates.T @ (weight * hits[row]))
         np.testing.assert_allclose(found.queries[row], want, rtol=0.02, atol=2e-3)
+
+
+def test_what_is_shown_makes_nothing_popular() -> None:
+    parts = Split(
+        train=dataset([(0, 0), (1, 0), (0, 1), (1, 1), (1, 2)]),
+        validation=None,
+        test=dataset([(2, 3)]),
+        notes=(),
+        fold_in=dataset([(2, 4), (2, 4), (2, 4), (2, 5)]),
+    )
+    index = registry.build(
+        "exact", ids=CANDIDATES["item"].to_list(), vectors=np.eye(6, dtype=np.float32)
+    )
+    # Popular by training: a, b, c, then the others in their order, of which d is the fourth.
+    # e and f, which are shown, come behind it and are seen.
+    for by in (None, index):
+        report = evaluate(
+            Planted(unknown=("u2",)),
+            parts,
+            ks=(3, 4, 6),
+            baselines=("popularity",),
+            bootstrap=0,
+            index=by,
+            sampled=Sampled(negatives=9, ks=(3, 4)),
+        )
+        for figures in (report.model, report.baselines["popularity"]):
+            for view in (figures.seen_included, figures.seen_excluded):
+                assert (view["hit_rate@3"], view["mrr@4"]) == (0.0, 1 / 4)
+        assert report.sampled is not None and report.lists is not None
+        assert report.sampled.model == report.sampled.baselines["popularity"]
+        assert report.lists.model == report.lists.baselines["popularity"]
 
 
 def test_a_history_knows_a_query_that_was_never_trained_on(

@@ -11,6 +11,7 @@ from turret.data.histories import with_histories
 from turret.data.parts import Split
 from turret.errors import EvaluationError, MissingPartError
 from turret.evaluation.baselines import base
+from turret.evaluation.baselines.fallback import with_fallback
 from turret.evaluation.baselines.fitting import fit_baseline
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.bootstrap import intervals
@@ -24,6 +25,8 @@ from turret.evaluation.parts import (
     Differences,
     Figures,
     Intervals,
+    ListFigures,
+    SampledFigures,
     SliceFigures,
     TrainFigures,
 )
@@ -40,6 +43,23 @@ from turret.recipe.loss import Loss
 from turret.recipe.sampled import Sampled
 
 __all__ = ["evaluate"]
+
+
+class _Parts(NamedTuple):
+    """The parts of the data.
+
+    Attributes:
+        train: what was trained on.
+        seen: what is known when the test is asked for.
+        test: the test.
+        popularity: of the training. Of held-out queries nothing is trained on, so what is shown of
+            them makes nothing popular.
+    """
+
+    train: Dataset
+    seen: Dataset
+    test: Dataset
+    popularity: Popularity
 
 
 class _Rival(NamedTuple):
@@ -119,52 +139,47 @@ def evaluate(
             score-based evaluation is asked of an index that is not exact.
         RecipeError: if a baseline does not exist.
     """
-    train, seen, test = _parts(model, split)
-    _check(train, test, index=index, score_based=score_based)
+    parts = _parts(model, split)
+    _check(parts, index=index, score_based=score_based)
     lengths, ties = check_ks(ks), "truth" if score_based else "row"
     index = None if score_based else index
-    own, seconds = _own(model, index, seen, test, ks=lengths, ties=ties)
-    rivals, left_out = _rivals(
-        resolve_baselines(baselines), (train, seen), test, ks=lengths, ties=ties
-    )
+    own, seconds = _own(model, index, parts, ks=lengths, ties=ties)
+    rivals, left_out = _rivals(resolve_baselines(baselines), parts, ks=lengths, ties=ties)
     fitted = {name: rival.fitted for name, rival in rivals.items()}
+    bands = slices_of(own.truth, parts.seen) if slices else ()
+    tenths = popularity_deciles(own.truth, parts.seen) if slices else ()
     k, found = headline(lengths), _differences(own, rivals, resamples=bootstrap, seed=seed)
     return Report(
         model=_figures(own),
         intervals=_intervals(own, resamples=bootstrap, seed=seed),
         baselines={name: rival.figures for name, rival in rivals.items()},
         differences=found,
-        slices=_sliced(own, rivals, slices_of(own.truth, seen), k=k) if slices else (),
-        deciles=_sliced(own, rivals, popularity_deciles(own.truth, seen), k=k) if slices else (),
-        lists=list_report(model, fitted, (seen, test), k=k, index=index, seed=seed)
-        if lists
-        else None,
-        sampled=None
-        if sampled is None
-        else sampled_report(model, fitted, (seen, test, *_else_held_back(split)), sampled),
-        train=_train(model, train, ks=lengths, queries=train_queries, ties=ties, seed=seed),
-        loss=None if loss is None else _loss(model, test, loss=loss, batch_size=batch_size),
+        slices=_sliced(own, rivals, bands, k=k),
+        deciles=_sliced(own, rivals, tenths, k=k),
+        lists=_lists(model, fitted, parts, k=k, index=index, seed=seed) if lists else None,
+        sampled=_sampled(model, fitted, parts, split, sampled),
+        train=_train(model, parts, ks=lengths, queries=train_queries, ties=ties, seed=seed),
+        loss=None if loss is None else _loss(model, parts.test, loss=loss, batch_size=batch_size),
         queries=own.seen_included.queries,
         pairs=own.seen_included.pairs,
-        candidates=test.num_candidates,
-        warnings=(*_warnings(own, rivals, found, (seen, test), k=k), *left_out),
+        candidates=parts.test.num_candidates,
+        warnings=(*_warnings(own, rivals, found, parts, k=k), *left_out),
         seconds=seconds,
     )
 
 
-def _parts(
-    model: Model, split: Split | tuple[Dataset, Dataset]
-) -> tuple[Dataset, Dataset, Dataset]:
-    """What was trained on, what is known when the test is asked for, and the test."""
+def _parts(model: Model, split: Split | tuple[Dataset, Dataset]) -> _Parts:
+    """The parts of a split, with the histories that the model reads."""
     if isinstance(split, Split):
         train, seen, test = split.train, split.seen, split.test
     else:
         (train, test), seen = split, split[0]
+    popularity = Popularity.fit(train)
     if not isinstance(model, TrainedModel):
-        return train, seen, test
+        return _Parts(train, seen, test, popularity)
     shown = with_histories(seen, model.config, train=seen)
     learnt = shown if train is seen else with_histories(train, model.config, train=seen)
-    return learnt, shown, with_histories(test, model.config, train=seen)
+    return _Parts(learnt, shown, with_histories(test, model.config, train=seen), popularity)
 
 
 def _else_held_back(split: Split | tuple[Dataset, Dataset]) -> tuple[Dataset, ...]:
@@ -173,7 +188,7 @@ def _else_held_back(split: Split | tuple[Dataset, Dataset]) -> tuple[Dataset, ..
     return () if validation is None else (validation,)
 
 
-def _check(train: Dataset, test: Dataset, *, index: Searchable | None, score_based: bool) -> None:
+def _check(parts: _Parts, *, index: Searchable | None, score_based: bool) -> None:
     if score_based and index is not None and not index.is_exact:
         raise EvaluationError(
             "a score-based evaluation needs an exact index",
@@ -181,7 +196,7 @@ def _check(train: Dataset, test: Dataset, *, index: Searchable | None, score_bas
             fix="Evaluate by id, or give no index.",
         )
     for what in ("query_ids", "candidate_ids"):
-        ours, theirs = getattr(train, what), getattr(test, what)
+        ours, theirs = getattr(parts.train, what), getattr(parts.test, what)
         if ours is not theirs and not ours.equals(theirs):
             raise EvaluationError(
                 f"training and test data differ in their {what.replace('_', ' ')}",
@@ -199,51 +214,35 @@ def _figures(found: Views) -> Figures:
 
 
 def _own(
-    model: Model,
-    index: Searchable | None,
-    train: Dataset,
-    test: Dataset,
-    *,
-    ks: Sequence[int],
-    ties: Ties,
+    model: Model, index: Searchable | None, parts: _Parts, *, ks: Sequence[int], ties: Ties
 ) -> tuple[Views, float]:
     """What was measured of the model, and the seconds that took."""
     start = time.perf_counter()
+    _, seen, test, popularity = parts
     if index is None:
-        own = measure(model, test, train=train, ks=ks, ties=ties)
+        own = measure(model, test, train=seen, ks=ks, ties=ties, popularity=popularity)
     else:
-        own = measure_index(model, index, test=test, train=train, ks=ks)
+        own = measure_index(model, index, test=test, train=seen, ks=ks, popularity=popularity)
     return own, time.perf_counter() - start
 
 
 def _rivals(
-    baselines: Sequence[Baseline],
-    known: tuple[Dataset, Dataset],
-    test: Dataset,
-    *,
-    ks: Sequence[int],
-    ties: Ties,
+    baselines: Sequence[Baseline], parts: _Parts, *, ks: Sequence[int], ties: Ties
 ) -> tuple[dict[str, _Rival], list[str]]:
     """What was measured of each baseline, and a sentence on each that could not be fitted."""
     rivals, left_out = dict[str, _Rival](), list[str]()
     for one in baselines:
         try:
-            rivals[one.label] = _baseline(one, known, test, ks=ks, ties=ties)
+            rivals[one.label] = _baseline(one, parts, ks=ks, ties=ties)
         except (EvaluationError, MissingPartError) as error:
             left_out.append(f"The baseline {one.label} was left out: {error}")
     return rivals, left_out
 
 
-def _baseline(
-    config: Baseline,
-    known: tuple[Dataset, Dataset],
-    test: Dataset,
-    *,
-    ks: Sequence[int],
-    ties: Ties,
-) -> _Rival:
-    train, seen = known
+def _baseline(config: Baseline, parts: _Parts, *, ks: Sequence[int], ties: Ties) -> _Rival:
+    train, seen, test, popularity = parts
     fitted, seconds = fit_baseline(config, train, seen=seen)
+    fitted = with_fallback(fitted, seen=seen, popularity=popularity)
     views = measure_baseline(fitted, test, train=seen, ks=ks, ties=ties)
     return _Rival(fitted, views, seconds)
 
@@ -252,7 +251,7 @@ def _warnings(
     own: Views,
     rivals: Mapping[str, _Rival],
     found: Mapping[str, Differences],
-    parts: tuple[Dataset, Dataset],
+    parts: _Parts,
     *,
     k: int,
 ) -> list[str]:
@@ -260,7 +259,7 @@ def _warnings(
     theirs = {name: rival.figures for name, rival in rivals.items()}
     shared = own.seen_included.pairs - (own.seen_excluded or own.seen_included).pairs
     return [
-        *about_data(*parts, shared=shared),
+        *about_data(parts.seen, parts.test, shared=shared),
         *about_fallbacks(own.fallbacks, queries=own.seen_included.queries),
         *about_figures(_figures(own), theirs, found, k=k),
     ]
@@ -285,6 +284,36 @@ def _sliced(
         )
         found.append(figures)
     return tuple(found)
+
+
+def _lists(
+    model: Model,
+    fitted: Mapping[str, base.Baseline],
+    parts: _Parts,
+    *,
+    k: int,
+    index: Searchable | None,
+    seed: int,
+) -> ListFigures:
+    """The figures of the lists that are shown."""
+    known = (parts.seen, parts.test)
+    return list_report(
+        model, fitted, known, k=k, index=index, popularity=parts.popularity, seed=seed
+    )
+
+
+def _sampled(
+    model: Model,
+    fitted: Mapping[str, base.Baseline],
+    parts: _Parts,
+    split: Split | tuple[Dataset, Dataset],
+    config: Sampled | None,
+) -> SampledFigures | None:
+    """The figures among a few, where they are asked for."""
+    if config is None:
+        return None
+    held = (parts.seen, parts.test, *_else_held_back(split))
+    return sampled_report(model, fitted, held, config, popularity=parts.popularity)
 
 
 def _intervals(found: Views, *, resamples: int, seed: int) -> Intervals | None:
@@ -321,17 +350,17 @@ def _differences(
 
 
 def _train(
-    model: Model, train: Dataset, *, ks: Sequence[int], queries: int, ties: Ties, seed: int
+    model: Model, parts: _Parts, *, ks: Sequence[int], queries: int, ties: Ties, seed: int
 ) -> TrainFigures | None:
     """The figures on the pairs of some training queries."""
     if queries == 0:
         return None
+    train = parts.train
     truth = Truth.of(train.interactions, num_candidates=train.num_candidates)
     if queries < len(truth):
         drawn = np.random.default_rng(seed).choice(len(truth), size=queries, replace=False)
         truth = truth.take(np.sort(drawn))
-    popularity = Popularity.fit(train)
-    views = measure(model, train, ks=ks, ties=ties, truth=truth, popularity=popularity)
+    views = measure(model, train, ks=ks, ties=ties, truth=truth, popularity=parts.popularity)
     found = views.seen_included
     return TrainFigures(seen_included=found.figures, queries=found.queries, pairs=found.pairs)
 

@@ -57,7 +57,13 @@ class Searchable(Protocol):
 
 
 def measure_index(
-    model: Model, index: Searchable, *, test: Dataset, train: Dataset, ks: Sequence[int]
+    model: Model,
+    index: Searchable,
+    *,
+    test: Dataset,
+    train: Dataset,
+    ks: Sequence[int],
+    popularity: Popularity | None = None,
 ) -> Views:
     """Evaluates an index by the ids it answers.
 
@@ -69,9 +75,9 @@ def measure_index(
         model: gives the query vectors.
         index: searched twice, with and without the seen candidates.
         test: the events whose candidates should be found.
-        train: the events whose candidates count as seen, and are counted for the popularity; over
-            the same tables as `test`.
+        train: the events whose candidates count as seen; over the same tables as `test`.
         ks: the list lengths.
+        popularity: ranks for queries of which the model knows nothing; None: that of `train`.
 
     Returns:
         The figures.
@@ -81,7 +87,9 @@ def measure_index(
     """
     lengths = check_ks(ks)
     truth = Truth.of(test.interactions, num_candidates=test.num_candidates)
-    lists, known = index_lists(model, index, test=test, train=train, truth=truth, k=lengths[-1])
+    lists, known = index_lists(
+        model, index, test=test, train=train, truth=truth, k=lengths[-1], popularity=popularity
+    )
     owner = np.repeat(np.arange(len(truth)), np.diff(truth.indptr))
     included, unseen = (
         _places(answers, owner=owner, candidate_row=truth.candidate_row)
@@ -93,7 +101,14 @@ def measure_index(
 
 
 def index_lists(
-    model: Model, index: Searchable, *, test: Dataset, train: Dataset, truth: Truth, k: int
+    model: Model,
+    index: Searchable,
+    *,
+    test: Dataset,
+    train: Dataset,
+    truth: Truth,
+    k: int,
+    popularity: Popularity | None = None,
 ) -> tuple[Lists, Bool[np.ndarray, " queries"]]:
     """Lists what an index answers to the queries of a truth.
 
@@ -101,9 +116,10 @@ def index_lists(
         model: gives the query vectors.
         index: searched twice, with and without the seen candidates.
         test: has the tables.
-        train: the events whose candidates count as seen, and are counted for the popularity.
+        train: the events whose candidates count as seen.
         truth: has the queries.
         k: how many answers to ask for.
+        popularity: ranks for queries of which the model knows nothing; None: that of `train`.
 
     Returns:
         The lists, in rows of the candidate table (-1 also for an id that it does not have), and
@@ -129,7 +145,8 @@ def index_lists(
     lists = Lists(included=answers(None), excluded=answers(excluded))
     if len(fallbacks):
         theirs = truth.take(fallbacks)
-        popular = BaselineScores(Popularity.fit(train), theirs.query_row)
+        counted = Popularity.fit(train) if popularity is None else popularity
+        popular = BaselineScores(counted, theirs.query_row)
         served = top_lists(popular, theirs, seen=train.interactions, k=k)
         lists.included[fallbacks], lists.excluded[fallbacks] = served.included, served.excluded
     return lists, known

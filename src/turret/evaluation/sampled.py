@@ -20,6 +20,7 @@ from turret.data.vocabulary import Vocabulary, as_ids
 from turret.errors import DataError
 from turret.evaluation.baselines.base import Baseline, BaselineScores
 from turret.evaluation.baselines.met import met_matrix
+from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.measure import Model, model_scores
 from turret.evaluation.metrics.at_k import hit_rate, ndcg
 from turret.evaluation.metrics.figures import label
@@ -40,6 +41,8 @@ def sampled_report(
     baselines: Mapping[str, Baseline],
     parts: Sequence[Dataset],
     config: Sampled,
+    *,
+    popularity: Popularity,
 ) -> SampledFigures:
     """Takes the figures of the protocol, a mean over the test pairs that training did not have.
 
@@ -52,6 +55,7 @@ def sampled_report(
         parts: what is known of the test queries, the test part, and whatever else was held back:
             a candidate that a query met in any of them is never drawn.
         config: how many negatives, or where they are.
+        popularity: ranks for queries of which the model knows nothing.
 
     Returns:
         The figures of the model and of each baseline, against the same negatives.
@@ -67,7 +71,7 @@ def sampled_report(
         met = sum(map(met_matrix, parts[1:]), start=met_matrix(seen))
         negatives = draw_negatives(truth, met, number=config.negatives, seed=config.seed)
     new = ~_met(met_matrix(seen), truth)
-    own, _ = model_scores(model, test, train=seen, truth=truth)
+    own, _ = model_scores(model, test, train=seen, truth=truth, popularity=popularity)
     theirs = {name: BaselineScores(one, truth.query_row) for name, one in baselines.items()}
 
     def figures(scores: Scores) -> dict[str, float]:

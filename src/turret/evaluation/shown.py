@@ -6,6 +6,7 @@ import numpy as np
 
 from turret.data.dataset import Dataset
 from turret.evaluation.baselines.base import Baseline, BaselineScores
+from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.lists import Lists, list_figures, top_lists
 from turret.evaluation.measure import Model, model_scores
 from turret.evaluation.parts import Figures, ListFigures
@@ -25,6 +26,7 @@ def list_report(
     *,
     k: int,
     index: Searchable | None = None,
+    popularity: Popularity,
     seed: int,
 ) -> ListFigures:
     """Takes the figures of the lists of test queries.
@@ -36,6 +38,7 @@ def list_report(
             candidate, and the test part, which has the queries.
         k: the length of the lists.
         index: take the answers of this index as the model's lists.
+        popularity: ranks for queries of which the model knows nothing.
         seed: of the draw of queries, where there are more than 10,000.
 
     Returns:
@@ -55,10 +58,12 @@ def list_report(
         )
 
     if index is None:
-        scores, _ = model_scores(model, test, train=train, truth=truth)
+        scores, _ = model_scores(model, test, train=train, truth=truth, popularity=popularity)
         own = top_lists(scores, truth, seen=train.interactions, k=k)
     else:
-        own, _ = index_lists(model, index, test=test, train=train, truth=truth, k=k)
+        own, _ = index_lists(
+            model, index, test=test, train=train, truth=truth, k=k, popularity=popularity
+        )
     theirs: dict[str, Figures] = {}
     for name, fitted in baselines.items():
         scored = BaselineScores(fitted, truth.query_row)
