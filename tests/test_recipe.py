@@ -181,6 +181,14 @@ def test_defaults_of_a_recipe() -> None:
         (lambda: Evaluation(ks=(1, 1)), "evaluation.ks: got [1, 1], expected each depth once."),
         (lambda: Evaluation(bootstrap=-1), "evaluation.bootstrap: got -1"),
         (lambda: Evaluation(batch_size=0), "evaluation.batch_size: got 0"),
+        (
+            lambda: Evaluation(slice_by=("genre",)),
+            "evaluation.slice_by: got ['genre'], expected columns such as candidates.genre.",
+        ),
+        (
+            lambda: Evaluation(slice_by=("queries.a", "queries.a")),
+            "evaluation.slice_by: got ['queries.a', 'queries.a'], expected each column once.",
+        ),
     ],
 )
 def test_impossible_values_are_refused(make: Callable[[], object], message: str) -> None:

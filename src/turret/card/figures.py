@@ -8,7 +8,7 @@ from turret.card.markdown import table, text
 from turret.evaluation.metrics.figures import parse_label
 from turret.evaluation.metrics.rank_table import headline
 from turret.evaluation.parts import Figures
-from turret.evaluation.report import Report, band
+from turret.evaluation.report import Report, band, divided
 from turret.evaluation.table import rows_of
 
 __all__ = ["figures", "metadata"]
@@ -139,14 +139,17 @@ def _slices(report: Report) -> list[str]:
     recall = next((name for name in names if parse_label(name)[0] == "recall"), None)
     if recall is None:
         return []
-    rows: list[list[str]] = []
-    for one in report.slices:
-        systems = (one.model, *one.baselines.values())
-        values = [_of(each, view).get(recall, math.nan) for each in systems]
-        rows.append([text(band(one)), f"{one.pairs:,}", *_cells(values)])
     heading = ["", "test pairs", "model", *map(text, report.slices[0].baselines)]
-    title = f"### {text(recall)} by training pairs, {_VIEWS[view].lower()}"
-    return [f"{title}\n\n{table(heading, rows)}"]
+    found: list[str] = []
+    for by, group in divided(report.slices).items():
+        rows: list[list[str]] = []
+        for one in group:
+            systems = (one.model, *one.baselines.values())
+            values = [_of(each, view).get(recall, math.nan) for each in systems]
+            rows.append([text(band(one)), f"{one.pairs:,}", *_cells(values)])
+        title = f"### {text(recall)} by {text(by)}, {_VIEWS[view].lower()}"
+        found.append(f"{title}\n\n{table(heading, rows)}")
+    return found
 
 
 def _lists(report: Report) -> list[str]:

@@ -16,6 +16,7 @@ from turret.evaluation.baselines.fitting import fit_baseline
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.bootstrap import intervals
 from turret.evaluation.cautions import about_data, about_fallbacks, about_figures
+from turret.evaluation.grouping import slices_by
 from turret.evaluation.loss import test_loss
 from turret.evaluation.measure import Model, View, Views, measure, measure_baseline
 from turret.evaluation.metrics.rank_table import check_ks, headline
@@ -91,6 +92,7 @@ def evaluate(
     train_queries: int = 10_000,
     index: Searchable | None = None,
     slices: bool = True,
+    slice_by: Sequence[str] = (),
     lists: bool = True,
     sampled: Sampled | None = None,
     score_based: bool = False,
@@ -123,6 +125,8 @@ def evaluate(
             on training pairs of; 0 leaves them out.
         index: judge the ids this index answers instead of the model's full ranking.
         slices: take figures by how often training met the candidate and the query, too.
+        slice_by: likewise by the values of columns, such as `"candidates.genre"`. One that is not
+            there is left out, with a warning that says so.
         lists: take the figures of the lists that queries are shown, at one list length, too: of
             10,000 queries, drawn at random, where there are more.
         sampled: also rank each test candidate among a few sampled ones, by the model's own scores,
@@ -146,7 +150,8 @@ def evaluate(
     own, seconds = _own(model, index, parts, ks=lengths, ties=ties)
     rivals, left_out = _rivals(resolve_baselines(baselines), parts, ks=lengths, ties=ties)
     fitted = {name: rival.fitted for name, rival in rivals.items()}
-    bands = slices_of(own.truth, parts.seen) if slices else ()
+    by_column, not_there = slices_by(own.truth, parts.test, slice_by)
+    bands = (*(slices_of(own.truth, parts.seen) if slices else ()), *by_column)
     tenths = popularity_deciles(own.truth, parts.seen) if slices else ()
     k, found = headline(lengths), _differences(own, rivals, resamples=bootstrap, seed=seed)
     return Report(
@@ -163,7 +168,7 @@ def evaluate(
         queries=own.seen_included.queries,
         pairs=own.seen_included.pairs,
         candidates=parts.test.num_candidates,
-        warnings=(*_warnings(own, rivals, found, parts, k=k), *left_out),
+        warnings=(*_warnings(own, rivals, found, parts, k=k), *left_out, *not_there),
         seconds=seconds,
     )
 
@@ -277,6 +282,8 @@ def _sliced(
             of=one.of,
             least=one.least,
             most=one.most,
+            column=one.column,
+            value=one.value,
             queries=inside.seen_included.queries,
             pairs=inside.seen_included.pairs,
             model=_figures(inside),

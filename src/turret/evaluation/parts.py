@@ -83,10 +83,10 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SliceFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures on the test pairs whose candidates, or queries, training met about as often.
+    """The figures on the test pairs whose candidates, or queries, have something in common.
 
     Args:
-        of: what was counted, "candidates" or "queries".
+        of: what was looked at, "candidates" or "queries".
         least: how many training pairs these have at least, each pair once; 0 means new ones.
         most: at most; None has no limit.
         queries: how many queries have such a test pair.
@@ -94,6 +94,9 @@ class SliceFigures(msgspec.Struct, frozen=True, kw_only=True):
         model: the model's figures at one list length, ranked among all candidates; the truth of a
             query is its pairs of the slice.
         baselines: likewise the figures of each baseline by its name.
+        column: the column of their table in which these have the same value; None: they are those
+            that training met about as often.
+        value: that value, or from where to where it goes.
     """
 
     of: Literal["candidates", "queries"]
@@ -103,6 +106,8 @@ class SliceFigures(msgspec.Struct, frozen=True, kw_only=True):
     pairs: int
     model: Figures
     baselines: dict[str, Figures] = {}
+    column: str | None = None
+    value: str | None = None
 
 
 class ListFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from turret.evaluation.parts import (
 from turret.evaluation.plain import nan_for_none, none_for_nan
 from turret.evaluation.table import Breakdown, Column, draw
 
-__all__ = ["Report", "band", "compare", "epochs_in"]
+__all__ = ["Report", "band", "compare", "divided", "epochs_in"]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +36,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         baselines: the figures of each baseline by its name.
         differences: by how much the model's figures are above those of each baseline, with 95%
             intervals and p-values, by the baseline's name; none when not computed.
-        slices: figures by how often training met the candidate, and the query; none when not
-            computed.
+        slices: figures by how often training met the candidate, and the query, then by the values
+            of columns; none when not computed.
         deciles: the recall by the popularity of the candidate: ten groups of as many candidates,
             the least popular first; none when not computed.
         lists: the figures of the lists that are shown; None when not computed.
@@ -201,12 +201,15 @@ def _breakdowns(slices: Sequence[SliceFigures]) -> list[Breakdown]:
     view = "seen_excluded" if slices[0].model.seen_excluded else "seen_included"
     names = getattr(slices[0].model, view)
     recall = next((name for name in names if parse_label(name)[0] == "recall"), next(iter(names)))
-    rows: list[tuple[str, int | None, list[float]]] = []
-    for one in slices:
-        systems = (one.model, *one.baselines.values())
-        rows.append((band(one), one.pairs, [getattr(each, view)[recall] for each in systems]))
-    title = f"{recall}, {view.replace('_', ' ')}, by training pairs"
-    return [Breakdown(title, ("model", *slices[0].baselines), rows)]
+    found: list[Breakdown] = []
+    for by, group in divided(slices).items():
+        rows: list[tuple[str, int | None, list[float]]] = []
+        for one in group:
+            systems = (one.model, *one.baselines.values())
+            rows.append((band(one), one.pairs, [getattr(each, view)[recall] for each in systems]))
+        title = f"{recall}, {view.replace('_', ' ')}, by {by}"
+        found.append(Breakdown(title, ("model", *slices[0].baselines), rows))
+    return found
 
 
 def _lists(lists: ListFigures | None) -> list[Breakdown]:
@@ -230,6 +233,15 @@ def _sampled(sampled: SampledFigures | None) -> list[Breakdown]:
     return [Breakdown(sampled.title, ("model", *sampled.baselines), rows)]
 
 
+def divided(slices: Sequence[SliceFigures]) -> dict[str, list[SliceFigures]]:
+    """Slices by what they are of: "training pairs", or a column such as "candidates.genre"."""
+    found: dict[str, list[SliceFigures]] = {}
+    for one in slices:
+        by = "training pairs" if one.column is None else f"{one.of}.{one.column}"
+        found.setdefault(by, []).append(one)
+    return found
+
+
 def band(one: SliceFigures) -> str:
     """What a slice is called.
 
@@ -238,6 +250,8 @@ def band(one: SliceFigures) -> str:
         >>> band(SliceFigures(of="queries", least=5, most=19, queries=1, pairs=1, model=none))
         'queries of 5 to 19'
     """
+    if one.value is not None:
+        return one.value
     if one.most == 0:
         return f"new {one.of}"
     return f"{one.of} of {one.least}" + (" and more" if one.most is None else f" to {one.most}")

@@ -17,19 +17,23 @@ BANDS: tuple[tuple[int, int | None], ...] = ((0, 0), (1, 4), (5, 19), (20, 99), 
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """The pairs of a truth whose candidates, or whose queries, training met about equally often.
+    """The pairs of a truth whose candidates, or whose queries, have something in common.
 
     Attributes:
-        of: what was counted.
+        of: what was looked at.
         least: training pairs that it has at least, each pair once however often it occurs.
         most: at most; None has no limit.
         pairs: whether each pair of the truth belongs to it.
+        column: of a slice by a column of the table: its name; else None.
+        value: likewise the value, or values, in it.
     """
 
     of: Literal["candidates", "queries"]
     least: int
     most: int | None
     pairs: Bool[np.ndarray, " pairs"]
+    column: str | None = None
+    value: str | None = None
 
 
 def slices_of(truth: Truth, train: Dataset) -> tuple[Slice, ...]:

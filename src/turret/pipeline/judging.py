@@ -59,6 +59,7 @@ def judge(
         baselines=config.baselines,
         train_queries=train_queries,
         slices=config.slices,
+        slice_by=config.slice_by,
         lists=config.lists,
         sampled=config.sampled,
         index=None if index.is_exact else index,

@@ -36,6 +36,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         baselines: what stands beside the model: kinds such as "ease", or tables with a kind and
             its settings; kept as a tuple.
         slices: whether figures are given by how often training met the candidate, and the query.
+        slice_by: columns by whose values figures are given too, such as `candidates.genre` or
+            `queries.country`; kept as a tuple.
         lists: whether figures are given of the lists that queries are shown: coverage, Gini,
             popularity, novelty, diversity.
         sampled: how test candidates are also ranked among a few sampled ones; None does not.
@@ -46,6 +48,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     bootstrap: int = 1000
     baselines: Sequence[str | Baseline] = ("popularity", "item_knn", "ease")
     slices: bool = True
+    slice_by: Sequence[str] = ()
     lists: bool = True
     sampled: Sampled | None = None
 
@@ -60,6 +63,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         require(self.bootstrap >= 0, "evaluation.bootstrap", self.bootstrap, "at least 0")
         msgspec.structs.force_setattr(self, "baselines", tuple(self.baselines))
         resolve_baselines(self.baselines)
+        msgspec.structs.force_setattr(self, "slice_by", tuple(self.slice_by))
+        by = list(self.slice_by)
+        named = all(one.startswith(("queries.", "candidates.")) for one in by)
+        require(named, "evaluation.slice_by", by, "columns such as candidates.genre")
+        require(len(set(by)) == len(by), "evaluation.slice_by", by, "each column once")
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

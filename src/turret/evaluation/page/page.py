@@ -15,6 +15,7 @@ _NOTES = {
     "The figures": "At one list length; the best of each row stands out.",
     "By the length of the list": "The band is the model's 95% interval.",
     "By popularity": "Of test pairs, by how many training pairs their candidate has.",
+    "By column": "Of test pairs, by what their candidate or query has in a column.",
     "What is shown": "Of the lists that queries are shown, whatever is true. Coverage is the share "
     "of all candidates in them; Gini says how unevenly these share the places.",
     "Among a few": "Each test candidate among sampled ones, as some papers have it. It orders "
@@ -89,6 +90,7 @@ def _sections(report: Report, views: list[str], recipe: str | None) -> list[str]
         "The figures": both(sections.figures_table),
         "By the length of the list": both(sections.by_k),
         "By popularity": both(sections.by_popularity),
+        "By column": both(sections.by_column),
         "What is shown": both(sections.shown_lists),
         "Among a few": sections.sampled(report),
         "Scores": sections.scores(report),

@@ -9,10 +9,11 @@ from turret.evaluation.metrics.rank_table import headline
 from turret.evaluation.page.elements import COLOURS, card, grid, legend, number, table
 from turret.evaluation.page.svg import Line, bars, lines, steps
 from turret.evaluation.parts import Figures, SliceFigures
-from turret.evaluation.report import Report, band
+from turret.evaluation.report import Report, band, divided
 
 __all__ = [
     "VIEWS",
+    "by_column",
     "by_k",
     "by_popularity",
     "data",
@@ -148,19 +149,30 @@ def by_popularity(report: Report, view: str) -> str:
     edges = [n + 0.5 for n in range(len(report.deciles) + 1)]
     held = steps([shares], edges=edges, title="test pairs by decile", x_title=x_title)
     both = grid([card(chart, recall), card(held, "share of the test pairs")])
-    return legend(systems) + both + _slices(report, view, systems)
+    told = "".join(_slices_of(report, view, systems, columns=False))
+    return legend(systems) + both + told
 
 
-def _slices(report: Report, view: str, systems: Sequence[str]) -> str:
-    if not report.slices:
-        return ""
-    recall = _recall(report.slices[0], view)
-    rows: list[tuple[str, list[str]]] = []
-    for one in report.slices:
-        values = [_of(one, system, view).get(recall, math.nan) for system in systems]
-        cells = [f"<td>{one.pairs:,}</td>", *(f"<td>{number(value)}</td>" for value in values)]
-        rows.append((band(one), cells))
-    return card(table(["", "test pairs", *systems], rows), f"{recall} by training pairs")
+def by_column(report: Report, view: str) -> str:
+    """The recall by the values of columns."""
+    systems = ["model", *report.baselines]
+    return grid(cards) if (cards := _slices_of(report, view, systems, columns=True)) else ""
+
+
+def _slices_of(report: Report, view: str, systems: Sequence[str], *, columns: bool) -> list[str]:
+    """A card for each thing that slices are of: a column, or training pairs."""
+    cards: list[str] = []
+    for by, group in divided(report.slices).items():
+        if columns != (group[0].column is not None):
+            continue
+        recall = _recall(group[0], view)
+        rows: list[tuple[str, list[str]]] = []
+        for one in group:
+            values = [_of(one, system, view).get(recall, math.nan) for system in systems]
+            cells = [f"<td>{one.pairs:,}</td>", *(f"<td>{number(value)}</td>" for value in values)]
+            rows.append((band(one), cells))
+        cards.append(card(table(["", "test pairs", *systems], rows), f"{recall} by {by}"))
+    return cards
 
 
 def shown_lists(report: Report, view: str) -> str:
