@@ -27,7 +27,7 @@ def test_a_query_that_met_nothing_is_served_the_popular(kind: str) -> None:
     assert found.num_candidates == 6
 
 
-@pytest.mark.parametrize("kind", ["popularity", "random"])
+@pytest.mark.parametrize("kind", ["popularity", "repeats", "random"])
 def test_what_needs_no_query_stays_as_it_is(kind: str) -> None:
     fitted, _ = fit_baseline(KINDS[kind](), TRAIN)
     assert with_fallback(fitted, seen=TRAIN, popularity=Popularity.fit(TRAIN)) is fitted

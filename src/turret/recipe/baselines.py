@@ -18,6 +18,7 @@ __all__ = [
     "Popularity",
     "RP3Beta",
     "Random",
+    "Repeats",
     "resolve_baselines",
 ]
 
@@ -62,6 +63,25 @@ class Popularity(_Named, frozen=True, kw_only=True, tag_field="kind", tag="popul
         return self.name or own
 
 
+class Repeats(_Named, frozen=True, kw_only=True, tag_field="kind", tag="repeats"):
+    """What each query met most often, and then what is popular.
+
+    Hard to beat where things are bought again and what was seen stays in the ranking; without that
+    it is popularity.
+
+    Args:
+        name: what reports call it.
+        half_life: an event counts half as much as one that is so many days later; None counts all
+            alike.
+    """
+
+    half_life: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        _settle_half_life(self)
+
+
 class Random(_Named, frozen=True, kw_only=True, tag_field="kind", tag="random"):
     """Each query's candidates in an order of chance: what a report's figures are worth.
 
@@ -85,16 +105,20 @@ class ItemKNN(_Named, frozen=True, kw_only=True, tag_field="kind", tag="item_knn
         weighting: what is put into the cosine: plain ones, TF-IDF or BM25 (k1 = 1.2, b = 0.75).
         neighbours: how many neighbours of each candidate count.
         shrink: added to the denominator, against chance similarities of rare candidates.
+        half_life: what was met counts half as much as what was met so many days later, by the last
+            time of each; None counts all alike.
         max_candidates: above so many candidates it is left out: time grows with their square.
     """
 
     weighting: Literal["plain", "tfidf", "bm25"] = "plain"
     neighbours: int = 100
     shrink: float = 10.0
+    half_life: float | None = None
     max_candidates: int = 50_000
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
+        _settle_half_life(self)
         place = "evaluation.baselines: "
         require(self.neighbours >= 1, place + "neighbours", self.neighbours, "at least 1")
         require(0 <= self.shrink < 1e9, place + "shrink", self.shrink, "at least 0")
@@ -110,16 +134,20 @@ class RP3Beta(_Named, frozen=True, kw_only=True, tag_field="kind", tag="rp3beta"
         alpha: power of the probabilities of a step.
         beta: power of the popularity that a candidate is divided by.
         neighbours: how many neighbours of each candidate count.
+        half_life: what was met counts half as much as what was met so many days later, by the last
+            time of each; None counts all alike.
         max_candidates: above so many candidates it is left out: time grows with their square.
     """
 
     alpha: float = 1.0
     beta: float = 0.3
     neighbours: int = 100
+    half_life: float | None = None
     max_candidates: int = 50_000
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
+        _settle_half_life(self)
         place = "evaluation.baselines: "
         require_positive(place + "alpha", self.alpha)
         require(0 <= self.beta < 100, place + "beta", self.beta, "at least 0")
@@ -134,15 +162,19 @@ class EASE(_Named, frozen=True, kw_only=True, tag_field="kind", tag="ease"):
     Args:
         name: what reports call it.
         regularization: lambda, added to the diagonal of the Gram matrix.
+        half_life: what was met counts half as much as what was met so many days later, by the last
+            time of each; None counts all alike.
         max_candidates: above so many candidates it is left out: memory grows with their square,
             time with their cube.
     """
 
     regularization: float = 300.0
+    half_life: float | None = None
     max_candidates: int = 20_000
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
+        _settle_half_life(self)
         place = "evaluation.baselines: "
         require_positive(place + "regularization", self.regularization)
         most = self.max_candidates
@@ -159,6 +191,8 @@ class IALS(_Named, frozen=True, kw_only=True, tag_field="kind", tag="ials"):
         alpha: weight of a candidate that was met; one that was not weighs 1.
         iterations: passes over both sides.
         seed: of the initial vectors.
+        half_life: what was met counts half as much as what was met so many days later, by the last
+            time of each; None counts all alike.
     """
 
     factors: int = 128
@@ -166,9 +200,11 @@ class IALS(_Named, frozen=True, kw_only=True, tag_field="kind", tag="ials"):
     alpha: float = 10.0
     iterations: int = 15
     seed: int = 42
+    half_life: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
+        _settle_half_life(self)
         place = "evaluation.baselines: "
         require(self.factors >= 1, place + "factors", self.factors, "at least 1")
         require(self.iterations >= 1, place + "iterations", self.iterations, "at least 1")
@@ -178,11 +214,12 @@ class IALS(_Named, frozen=True, kw_only=True, tag_field="kind", tag="ials"):
         require_seed(place + "seed", self.seed)
 
 
-Baseline = Popularity | Random | ItemKNN | RP3Beta | EASE | IALS
+Baseline = Popularity | Repeats | Random | ItemKNN | RP3Beta | EASE | IALS
 
 KINDS: Mapping[str, type[Baseline]] = MappingProxyType(
     {
         "popularity": Popularity,
+        "repeats": Repeats,
         "random": Random,
         "item_knn": ItemKNN,
         "rp3beta": RP3Beta,
@@ -229,3 +266,10 @@ def resolve_baselines(given: "Sequence[str | Baseline]") -> tuple[Baseline, ...]
             )
         found[one.label] = one
     return tuple(found.values())
+
+
+def _settle_half_life(config: "Repeats | ItemKNN | RP3Beta | EASE | IALS") -> None:
+    """Keep a float and refuse what is none."""
+    if config.half_life is not None:
+        msgspec.structs.force_setattr(config, "half_life", float(config.half_life))
+        require_positive("evaluation.baselines: half_life", config.half_life)

@@ -42,7 +42,8 @@ def fit_ials(train: Dataset, config: IALS, *, seen: Dataset) -> Factors:
     r"""Implicit alternating least squares: a candidate that was met weighs alpha, another one 1.
 
     Minimises `sum_ui w_ui (x_ui - q_u . c_i)^2 + regularization (sum_u |q_u|^2 + sum_i |c_i|^2)`
-    with `w_ui = alpha` and `x_ui = 1` where u met i, else 1 and 0.
+    with `w_ui = alpha` and `x_ui = 1` where u met i, else 1 and 0. With a half-life, what was met
+    long ago weighs less: alpha times its entry of `met_matrix`.
 
     Args:
         train: the training part.
@@ -75,11 +76,12 @@ def fit_ials(train: Dataset, config: IALS, *, seen: Dataset) -> Factors:
             random_state=config.seed,
             use_gpu=False,
         )
-        model.fit(met_matrix(train), show_progress=False)
+        model.fit(met_matrix(train, half_life=config.half_life), show_progress=False)
         queries = np.asarray(model.user_factors, np.float32).copy()
         held_out = np.flatnonzero(_events(train) != _events(seen))
         if len(held_out):
-            queries[held_out] = model.recalculate_user(held_out, met_matrix(seen)[held_out])
+            met = met_matrix(seen, half_life=config.half_life)
+            queries[held_out] = model.recalculate_user(held_out, met[held_out])
     return Factors(queries, np.asarray(model.item_factors, np.float32))
 
 

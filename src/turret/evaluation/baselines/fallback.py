@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float32, Int32
 from turret.data.dataset import Dataset
 from turret.evaluation.baselines.base import Baseline
 from turret.evaluation.baselines.popularity import Popularity, RandomOrder
+from turret.evaluation.baselines.repeats import Repeats
 
 __all__ = ["Fallback", "with_fallback"]
 
@@ -54,7 +55,7 @@ def with_fallback(baseline: Baseline, *, seen: Dataset, popularity: Popularity) 
     ranked by row: an order that nobody would serve, and that any model would beat.
 
     Args:
-        baseline: any; the popularity and chance need no query to be known.
+        baseline: any; the popularity, repeats and chance need no query to be known.
         seen: what queries are known by when they are asked for.
         popularity: what is served to those of which it has nothing.
 
@@ -62,6 +63,6 @@ def with_fallback(baseline: Baseline, *, seen: Dataset, popularity: Popularity) 
         The baseline with the fallback; itself where it knows every query.
     """
     known = np.bincount(seen.interactions.query_row, minlength=seen.num_queries) > 0
-    if isinstance(baseline, Popularity | RandomOrder) or known.all():
+    if isinstance(baseline, Popularity | Repeats | RandomOrder) or known.all():
         return baseline
     return Fallback(baseline, known=known, popularity=popularity)

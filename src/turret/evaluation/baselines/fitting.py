@@ -8,6 +8,7 @@ from turret.evaluation.baselines.factors import fit_ials
 from turret.evaluation.baselines.linear import fit_ease, fit_item_knn, fit_rp3beta
 from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.baselines.popularity import Popularity, RandomOrder
+from turret.evaluation.baselines.repeats import Repeats
 from turret.recipe import baselines as recipe
 
 __all__ = ["fit_baseline"]
@@ -40,13 +41,17 @@ def _fit(config: recipe.Baseline, train: Dataset, seen: Dataset) -> Baseline:
     match config:
         case recipe.Popularity():
             return Popularity.fit(train, days=config.days)
+        case recipe.Repeats():
+            return Repeats.fit(train, half_life=config.half_life, seen=seen)
         case recipe.Random():
             return RandomOrder(train.num_candidates, seed=config.seed)
         case recipe.ItemKNN():
-            return fit_item_knn(train, config).asked_by(met_matrix(seen))
+            return fit_item_knn(train, config).asked_by(
+                met_matrix(seen, half_life=config.half_life)
+            )
         case recipe.RP3Beta():
-            return fit_rp3beta(train, config).asked_by(met_matrix(seen))
+            return fit_rp3beta(train, config).asked_by(met_matrix(seen, half_life=config.half_life))
         case recipe.EASE():
-            return fit_ease(train, config).asked_by(met_matrix(seen))
+            return fit_ease(train, config).asked_by(met_matrix(seen, half_life=config.half_life))
         case recipe.IALS():
             return fit_ials(train, config, seen=seen)

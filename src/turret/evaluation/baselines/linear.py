@@ -35,7 +35,7 @@ def fit_item_knn(train: Dataset, config: ItemKNN) -> CandidateLinks:
         Sarwar et al., "Item-based collaborative filtering recommendation algorithms", WWW 2001.
     """
     _require_at_most(config.max_candidates, train)
-    met = met_matrix(train)
+    met = met_matrix(train, half_life=config.half_life)
     weighted = _weighted(met, config.weighting)
     norms = np.sqrt(np.asarray((weighted * weighted).sum(axis=0), np.float64))
     columns = sparse.csr_array(weighted.T)
@@ -67,7 +67,7 @@ def fit_rp3beta(train: Dataset, config: RP3Beta) -> CandidateLinks:
         applications", TiiS 2017.
     """
     _require_at_most(config.max_candidates, train)
-    met = met_matrix(train)
+    met = met_matrix(train, half_life=config.half_life)
     popularity = np.asarray(met.sum(axis=0), np.float64)
     to_query = _row_shares(sparse.csr_array(met.T)).power(config.alpha)
     to_candidate = _row_shares(met).power(config.alpha)
@@ -100,7 +100,7 @@ def fit_ease(train: Dataset, config: EASE) -> CandidateLinks:
         Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
     """
     _require_at_most(config.max_candidates, train)
-    met = met_matrix(train)
+    met = met_matrix(train, half_life=config.half_life)
     gram = (met.T @ met).toarray().astype(np.float64)
     gram[np.diag_indices_from(gram)] += config.regularization
     # Inverted in place: the upper triangle of the Cholesky factor, then of the inverse.
