@@ -1,12 +1,20 @@
 """Reports as JSON and as tables."""
 
 import math
+import re
 
 import msgspec
 import pytest
 
 from turret.errors import EvaluationError
-from turret.evaluation.parts import BaselineFigures, EpochFigures, Figures, Intervals, TrainFigures
+from turret.evaluation.parts import (
+    BaselineFigures,
+    EpochFigures,
+    Figures,
+    Intervals,
+    SliceFigures,
+    TrainFigures,
+)
 from turret.evaluation.report import Report, compare, epochs_in
 
 
@@ -74,6 +82,43 @@ def test_a_table_for_a_terminal_marks_the_best(monkeypatch: pytest.MonkeyPatch) 
     assert "╭" in drawn
     assert "\x1b[1;32m    0.1500\x1b[0m" in drawn
     assert "\x1b[1;32m0.1000" not in drawn
+
+
+def test_a_table_that_is_wider_than_the_terminal_goes_on_below(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "60")
+    names = [f"baseline_{n}" for n in range(6)]
+    several = {name: report().baselines["popularity"] for name in names}
+    bands = tuple(
+        SliceFigures(
+            of="queries",
+            least=n,
+            most=n,
+            queries=1,
+            pairs=1,
+            model=Figures(seen_included={"recall@5": 0.5}, seen_excluded={}),
+            baselines={
+                name: Figures(seen_included={"recall@5": 0.25}, seen_excluded={}) for name in names
+            },
+        )
+        for n in (1, 2)
+    )
+    wide = msgspec.structs.replace(report(), baselines=several, slices=bands)
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", wide.to_table(plain=False))
+    assert "…" not in drawn
+    tables = [line for line in drawn.splitlines() if line.startswith("╭")]
+    assert len(tables) > 4 and all(len(line) <= 60 for line in tables)
+    assert "Seen candidates included, continued" in drawn
+    # Every system stands over its figures, once in each table that all have.
+    heads = [line for line in drawn.splitlines() if line.startswith("│        ")]
+    for name in names:
+        assert sum(name in line for line in heads) == 3
+    # Without a terminal nothing is cut either, however wide it is.
+    plain = wide.to_table(plain=True).splitlines()[0]
+    assert plain.split()[-6:] == names
 
 
 def test_a_terminal_without_colours_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,9 @@
 import io
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich import box
 from rich.console import Console
@@ -15,6 +16,9 @@ from turret.evaluation.metrics.figures import TOP_K_ACCURACY, parse_label
 from turret.evaluation.metrics.rank_table import headline
 
 __all__ = ["Breakdown", "Column", "draw", "rows_of"]
+
+_WIDE = 10_000
+"""Characters that no line has."""
 
 _TITLES = {"seen_included": "Seen candidates included", "seen_excluded": "Seen candidates excluded"}
 
@@ -72,25 +76,26 @@ def draw(
         plain: without lines and colours; None: when standard output is not a terminal.
 
     Returns:
-        Text of several lines. In each row the best of the rivals stands out where colours are.
+        Text of several lines. In each row the best of the rivals stands out where colours are. A
+        table that is wider than the terminal goes on in another one below.
     """
     plain = not sys.stdout.isatty() if plain is None else plain
     console = Console(
         file=io.StringIO(),
-        width=None if not plain else 400,
+        width=None if not plain else _WIDE,
         force_terminal=not plain,
         no_color=True if plain else None,
         highlight=False,
         emoji=False,
         markup=False,
     )
-    for view, title in _TITLES.items():
+    for view in _TITLES:
+        shown = [column for column in columns if view in column.views]
         if columns[0].views.get(view):
-            console.print(_table(columns, view=view, title=title, plain=plain))
-            console.print()
+            make = partial(_table, shown, view=view, plain=plain)
+            _print_fitting(console, make, number=len(shown))
     for one in breakdowns:
-        console.print(_breakdown(one, plain=plain))
-        console.print()
+        _print_fitting(console, partial(_breakdown, one, plain=plain), number=len(one.systems))
     for note in notes:
         console.print(Text(note, style="dim"))
     for warning in warnings:
@@ -100,17 +105,34 @@ def draw(
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
 
 
-def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> Table:
-    table = _empty(title, plain=plain)
-    shown = [column for column in columns if view in column.views]
+def _print_fitting(console: Console, make: Callable[[slice], Table], *, number: int) -> None:
+    """Prints a table of so many systems, or several of some each, as many as there is room for."""
+    unbound = console.options.update(width=_WIDE)
+    start = 0
+    while start < number:
+        stop = number
+        while stop > start + 1:
+            if console.measure(make(slice(start, stop)), options=unbound).maximum <= console.width:
+                break
+            stop -= 1
+        console.print(make(slice(start, stop)))
+        console.print()
+        start = stop
+
+
+def _table(columns: Sequence[Column], part: slice, *, view: str, plain: bool) -> Table:
+    """The figures of some of the columns; what is best is so among all of them."""
+    table = _empty(_title(_TITLES[view], part), plain=plain)
+    shown = columns[part]
     for column in shown:
         table.add_column(column.name, justify="right", no_wrap=True)
         if column.intervals is not None:
             table.add_column("95% interval", justify="center", no_wrap=True)
     names = rows_of(columns[0].views[view])
     for row, name in enumerate(names):
+        rivals = [c.views[view].get(name, math.nan) for c in columns if c.rival]
+        rivals = [value for value in rivals if not math.isnan(value)]
         values = [column.views[view].get(name, math.nan) for column in shown]
-        rivals = [v for v, c in zip(values, shown, strict=True) if c.rival and not math.isnan(v)]
         cells = [Text(name)]
         for value, column in zip(values, shown, strict=True):
             cells.append(_cell(value, rivals if column.rival else []))
@@ -122,15 +144,19 @@ def _table(columns: Sequence[Column], *, view: str, title: str, plain: bool) -> 
     return table
 
 
-def _breakdown(breakdown: Breakdown, *, plain: bool) -> Table:
-    table = _empty(breakdown.title, plain=plain)
+def _title(title: str, part: slice) -> str:
+    return f"{title}, continued" if part.start else title
+
+
+def _breakdown(breakdown: Breakdown, part: slice, *, plain: bool) -> Table:
+    table = _empty(_title(breakdown.title, part), plain=plain)
     counted = any(pairs is not None for _, pairs, _ in breakdown.rows)
-    for name in (*(["test pairs"] if counted else []), *breakdown.systems):
+    for name in (*(["test pairs"] if counted else []), *breakdown.systems[part]):
         table.add_column(name, justify="right", no_wrap=True)
     for name, pairs, values in breakdown.rows:
         rivals = [v for v in values if not math.isnan(v)] if breakdown.best else []
         count = [] if pairs is None else [f"{pairs:,}"]
-        table.add_row(name, *count, *(_cell(value, rivals) for value in values))
+        table.add_row(name, *count, *(_cell(value, rivals) for value in values[part]))
     return table
 
 
