@@ -8,11 +8,13 @@ import pytest
 from evaluation.planted import TEST, TRAIN, Planted
 
 from turret.errors import EvaluationError
-from turret.evaluation import paired
+from turret.evaluation import paired, resampling
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.metrics.figures import Sums
 from turret.evaluation.paired import differences
 from turret.evaluation.report import Report
+
+NAMED = ((3, "a"), (4, "b"))
 
 
 def some(seed: int, *, queries: int = 40, gain: float = 0.0) -> Sums:
@@ -71,6 +73,27 @@ def test_many_queries_have_the_limit_of_the_bootstrap(monkeypatch: pytest.Monkey
         assert limit.low == pytest.approx(drawn[name].low, abs=1.5e-3)
         assert limit.high == pytest.approx(drawn[name].high, abs=1.5e-3)
         assert limit.p == pytest.approx(drawn[name].p, abs=0.02)
+
+
+def test_of_many_queries_each_pair_of_models_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, others = some(2, queries=300), {name: some(seed, queries=300) for seed, name in NAMED}
+    gone = Sums(one.labels, others["b"].numerators * [1, 0], others["b"].denominators * [1, 0])
+    monkeypatch.setattr(paired, "RESAMPLED", 100)
+    monkeypatch.setattr(resampling, "_CELLS", 64)  # some queries at a time
+    together = differences(one, {**others, "gone": gone}, resamples=1, seed=0)
+    for name, other in others.items():
+        for figure, found in together[name].items():
+            column = one.labels.index(figure)
+            below = one.denominators[:, column]
+            apart = one.numerators[:, column] - other.numerators[:, column]
+            value = apart.sum() / below.sum()
+            error = math.sqrt(np.square(apart - value * below).sum()) / below.sum()
+            assert found.difference == pytest.approx(value)
+            assert found.high - found.low == pytest.approx(2 * 1.959963984540054 * error)
+            assert found.p == pytest.approx(math.erfc(abs(value) / error / math.sqrt(2)))
+    # What is undefined for one of them changes nothing for the others.
+    assert math.isnan(together["gone"]["recall@1"].p)
+    assert together["gone"]["accuracy@1"] == together["b"]["accuracy@1"]
 
 
 def test_half_of_all_p_values_of_chance_are_below_one_half() -> None:

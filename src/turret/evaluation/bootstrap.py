@@ -60,16 +60,16 @@ def intervals(
         techniques, chapter 6.
     """
     tail = tail_of(resamples=resamples, level=level)
-    # Queries that count for nothing are left out: the others are what is drawn from.
     counts = sums.denominators.any(axis=1)
-    above, below = sums.numerators[counts], sums.denominators[counts]
-    if len(above) == 0:
+    if not counts.any():
         return {name: (float("nan"), float("nan")) for name in sums.labels}
-    if len(above) > RESAMPLED:
-        figures, error = with_errors(above, below)
+    if np.count_nonzero(counts) > RESAMPLED:
+        figures, error = with_errors(sums.numerators, sums.denominators)
         width = NormalDist().inv_cdf(1 - tail) * error
         ends = np.stack([np.maximum(figures - width, 0.0), figures + width])
     else:
+        # Queries that count for nothing are left out: the others are what is drawn from.
+        above, below = sums.numerators[counts], sums.denominators[counts]
         rng = np.random.default_rng(seed)
         ends = ends_of(resamples_of(above, below, resamples=resamples, rng=rng), tail=tail)
     return {

@@ -85,18 +85,21 @@ def differences(
         _check_same(one, other, name=name)
     if not others:
         return {}
-    above = np.concatenate([one.numerators - other.numerators for other in others.values()], axis=1)
-    both = [np.minimum(one.denominators, other.denominators) for other in others.values()]
-    below = np.concatenate(both, axis=1)
-    counts = below.any(axis=1)
-    above, below = above[counts], below[counts]
-    found = np.full((4, above.shape[1]), np.nan)
-    if len(above) > RESAMPLED:
-        found = _normal_differences(above, below, tail=tail)
-    elif len(above):
-        rng = np.random.default_rng(seed)
-        drawn = resamples_of(above, below, resamples=resamples, rng=rng)
-        found = _resampled_differences(with_errors(above, below)[0], drawn, tail=tail)
+    counts = np.zeros(len(one.denominators), dtype=np.bool_)
+    for other in others.values():
+        counts |= ((one.denominators > 0) & (other.denominators > 0)).any(axis=1)
+    if np.count_nonzero(counts) > RESAMPLED:
+        # One after the other: the figures of many queries are large.
+        parts = [_normal_differences(*_apart(one, other), tail=tail) for other in others.values()]
+        found = np.concatenate(parts, axis=1)
+    else:
+        apart = [_apart(one, other) for other in others.values()]
+        above, below = (np.concatenate(each, axis=1)[counts] for each in zip(*apart, strict=True))
+        found = np.full((4, above.shape[1]), np.nan)
+        if len(above):
+            rng = np.random.default_rng(seed)
+            drawn = resamples_of(above, below, resamples=resamples, rng=rng)
+            found = _resampled_differences(with_errors(above, below)[0], drawn, tail=tail)
     each = [
         Difference(difference=value, low=low, high=high, p=p)
         for value, low, high, p in found.T.tolist()
@@ -106,6 +109,14 @@ def differences(
         name: dict(zip(one.labels, each[place * size : (place + 1) * size], strict=True))
         for place, name in enumerate(others)
     }
+
+
+def _apart(
+    one: Sums, other: Sums
+) -> tuple[Float64[np.ndarray, "queries figures"], Float64[np.ndarray, "queries figures"]]:
+    """What the differences sum over queries, and what these sums are divided by."""
+    above = one.numerators - other.numerators
+    return above, np.minimum(one.denominators, other.denominators)
 
 
 def _check_same(one: Sums, other: Sums, *, name: str) -> None:

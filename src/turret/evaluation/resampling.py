@@ -51,7 +51,13 @@ def with_errors(
     total = below.sum(axis=0)
     total = np.where(total > 0, total, np.nan)
     figures = above.sum(axis=0) / total
-    return figures, np.sqrt(np.square(above - figures * below).sum(axis=0)) / total
+    squares = np.zeros(len(figures))
+    # What is in between is as large as the figures of some queries, not of all of them.
+    step = max(1, _CELLS // max(len(figures), 1))
+    for start in range(0, len(above), step):
+        part = slice(start, start + step)
+        squares += np.square(above[part] - figures * below[part]).sum(axis=0)
+    return figures, np.sqrt(squares) / total
 
 
 def resamples_of(
