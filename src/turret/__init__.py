@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from turret.recipe.features.categorical import Categorical
     from turret.recipe.features.cross import Cross
     from turret.recipe.features.history import History
+    from turret.recipe.features.linear import Linear
     from turret.recipe.features.number import Number
     from turret.recipe.features.text import Text
     from turret.recipe.features.timestamp import Timestamp
@@ -133,6 +134,7 @@ __all__ = [
     "ExportError",
     "FitResult",
     "History",
+    "Linear",
     "Hits",
     "Interactions",
     "MLP",
@@ -237,6 +239,7 @@ _HOME = {
     "turret.recipe.features.categorical": ("Categorical",),
     "turret.recipe.features.cross": ("Cross",),
     "turret.recipe.features.history": ("History",),
+    "turret.recipe.features.linear": ("Linear",),
     "turret.recipe.features.number": ("Number",),
     "turret.recipe.features.text": ("Text",),
     "turret.recipe.features.timestamp": ("Timestamp",),

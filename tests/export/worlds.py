@@ -25,6 +25,7 @@ from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.cross import Cross
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
+from turret.recipe.features.linear import Linear
 from turret.recipe.features.number import Number
 from turret.recipe.features.text import Text
 from turret.recipe.features.timestamp import Timestamp
@@ -165,14 +166,15 @@ def configs() -> dict[str, TwoTower]:
         ),
         "mlp": TwoTower(
             query=Tower(
-                [*FEW, met(pooling="attention", table="candidate/film")],
+                [*FEW, met(pooling="attention", table="candidate/film"), Linear("user")],
                 body=[
                     MLP([16, 16], activation="gelu", norm="layer", residual=True),
                     MLP([12], activation="silu", norm="rms"),
                 ],
             ),
             candidate=Tower(
-                FEW_OF_CANDIDATES, body=[CrossNetwork(layers=1), MLP([8], activation="tanh")]
+                [Linear("film"), *FEW_OF_CANDIDATES],
+                body=[CrossNetwork(layers=1), MLP([8], activation="tanh")],
             ),
             embedding_dim=DIM,
             normalize=True,
@@ -187,14 +189,21 @@ def configs() -> dict[str, TwoTower]:
         ),
         "dot": TwoTower(
             query=Tower(
-                [*FEW, met(pooling="recency", lookup="tower", half_life=2.0)],
+                [
+                    Linear("user", embedding_dim=5),
+                    *FEW,
+                    met(pooling="recency", lookup="tower", half_life=2.0),
+                ],
                 body=[
                     DotInteraction(self_interaction=True),
                     CrossNetwork(layers=2, rank=3, diag_scale=0.5),
                     MLP([16]),
                 ],
             ),
-            candidate=Tower(FEW_OF_CANDIDATES, body=[DotInteraction(keep_features=False)]),
+            candidate=Tower(
+                [*FEW_OF_CANDIDATES, Linear("film", embedding_dim=5)],
+                body=[DotInteraction(keep_features=False)],
+            ),
             embedding_dim=DIM,
         ),
     }

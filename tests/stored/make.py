@@ -2,9 +2,10 @@
 
     python tests/stored/make.py
 
-makes `tests/stored/version-N`, with a bundle of every kind of feature, one whose histories are
-vectors of the candidate tower, and one that ScaNN searches; and `answers.json` beside them. A
-version that is there is not made again: its bundles are to be read as they were written.
+makes `tests/stored/version-N`, with a bundle of every kind of feature but one, one whose histories
+are vectors of the candidate tower, one that ScaNN searches, and one with the last kind of feature,
+a linear model beside the towers; and `answers.json` beside them. A bundle that is there is not made
+again: it is to be read as it was written.
 """
 
 import json
@@ -29,6 +30,7 @@ from turret.recipe.features.bag import Bag
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.cross import Cross
 from turret.recipe.features.history import History
+from turret.recipe.features.linear import Linear
 from turret.recipe.features.number import Number
 from turret.recipe.features.text import Text
 from turret.recipe.features.timestamp import Timestamp
@@ -85,7 +87,7 @@ def world() -> Dataset:
 
 
 def everything() -> TwoTower:
-    """A feature of every kind, in most of its ways."""
+    """A feature of every kind but `linear`, in most of its ways."""
     query = [
         Categorical("user", oov_buckets=3),
         Categorical("country", name="hashed country", hash_buckets=8),
@@ -132,6 +134,16 @@ def by_id() -> TwoTower:
     )
 
 
+def with_linear() -> TwoTower:
+    """Ids, and beside the towers what a linear model would say, of as many numbers less two."""
+    return TwoTower(
+        query=Tower([Categorical("user"), Linear("user", embedding_dim=DIM - 2)]),
+        candidate=Tower([Categorical("film"), Linear("film", embedding_dim=DIM - 2)]),
+        embedding_dim=DIM,
+        normalize=True,
+    )
+
+
 def bundle(config: TwoTower, kind: str, **parameters: Any) -> Bundle:
     """A bundle of a model with random parameters."""
     data = world()
@@ -149,6 +161,7 @@ BUNDLES = {
     "everything": lambda: bundle(everything(), "exact", storage="int8"),
     "by-tower": lambda: bundle(by_tower(), "faiss", lists=2, lists_to_search=2),
     "by-id": lambda: bundle(by_id(), "scann", leaves=2, leaves_to_search=2),
+    "with-linear": lambda: bundle(with_linear(), "exact"),
 }
 NEW = {
     "country": ["se", "unheard of", None],
@@ -188,14 +201,16 @@ def answers(recommender: Recommender) -> dict[str, dict[str, Any]]:
 
 
 def main() -> None:
-    """Write the bundles of the version that this Turret writes."""
+    """Write the bundles of the version that this Turret writes, those that are not there yet."""
     place = HERE / f"version-{FORMAT.version}"
-    if place.exists():
-        sys.exit(f"{place} is there already, and stays as it was written.")
-    found = {
-        name: answers(Recommender.load(make().save(place / name))) for name, make in BUNDLES.items()
-    }
-    (place / "answers.json").write_text(json.dumps(found) + "\n", encoding="utf-8")
+    missing = {name: made for name, made in BUNDLES.items() if not (place / name).exists()}
+    if not missing:
+        sys.exit(f"The bundles in {place} are there already, and stay as they were written.")
+    kept = place / "answers.json"
+    found = json.loads(kept.read_bytes()) if kept.exists() else {}
+    for name, made in missing.items():
+        found[name] = answers(Recommender.load(made().save(place / name)))
+    kept.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -307,9 +307,7 @@ class Bundle:
             allowance=allowance,
         )
         q, c = queries.height, candidates.height
-        vectors = reading.read_vectors(
-            directory, queries=q, candidates=c, dim=head.model.embedding_dim
-        )
+        vectors = reading.read_vectors(directory, queries=q, candidates=c, dim=head.model.width)
         seen = reading.read_seen(directory, queries=q, candidates=c)
         index = reading.read_index(
             directory,

@@ -33,6 +33,10 @@ class Trained(Protocol):
         """The two towers."""
         ...
 
+    def met_vectors(self) -> Float32[np.ndarray, "rows d"] | None:
+        """What the candidate tower makes of the candidates that a history may hold."""
+        ...
+
     @property
     def query_encoder(self) -> TowerEncoder:
         """Encodes query columns."""

@@ -11,7 +11,7 @@ from turret.card.markdown import code, table, text
 from turret.evaluation.report import Report
 from turret.recipe.data import Split
 from turret.recipe.recipe import Recipe
-from turret.recipe.towers import Tower
+from turret.recipe.towers import Tower, TwoTower
 
 __all__ = ["data", "example", "introduction", "licence", "limits", "model", "use"]
 
@@ -36,7 +36,7 @@ def model(bundle: Bundle) -> str:
     rows = [
         ("query tower", _tower(config.query)),
         ("candidate tower", _tower(config.candidate)),
-        ("vectors", f"{config.embedding_dim:,} numbers{', length 1' * config.normalize}"),
+        ("vectors", _vectors(config)),
         ("parameters", f"{made:,}"),
         ("search", f"{bundle.index.kind}{_settings(bundle.index.settings)}"),
     ]
@@ -51,6 +51,12 @@ def model(bundle: Bundle) -> str:
             ),
         ]
     return _facts((name, text(value, longest=None)) for name, value in rows)
+
+
+def _vectors(config: TwoTower) -> str:
+    own = f"{config.embedding_dim:,} numbers{', length 1' * config.normalize}"
+    more = config.width - config.embedding_dim
+    return own if more == 0 else f"{own}; behind them {more:,} of a linear model"
 
 
 def _tower(tower: Tower) -> str:

@@ -14,7 +14,6 @@ import polars as pl
 from jaxtyping import Float32
 
 from turret.bundle.bundle import Bundle
-from turret.data.encoders.history import HistoryEncoder
 from turret.data.encoders.tower import TowerEncoder
 from turret.data.vocabulary import as_ids
 from turret.errors import ExportError
@@ -117,7 +116,9 @@ class Content:
     @cached_property
     def query(self) -> Side:
         """The queries."""
-        own, met = self.bundle, self._met()
+        own, history = self.bundle, self.bundle.config.history
+        asks = history is not None and not history.has_table
+        met = own.trained.met_vectors() if asks else None
         encoder, table = own.query_encoder, own.queries
         return Side("query", own.query_id, own.config.query, encoder, table, own.arrays, met)
 
@@ -127,13 +128,6 @@ class Content:
         own = self.bundle
         encoder, table = own.candidate_encoder, own.candidates
         return Side("candidate", own.candidate_id, own.config.candidate, encoder, table, own.arrays)
-
-    def _met(self) -> Float32[np.ndarray, "rows d"] | None:
-        for one in self.bundle.query_encoder.encoders.values():
-            if isinstance(one, HistoryEncoder) and one.candidates is not None:
-                none = np.zeros((1, self.bundle.config.embedding_dim), np.float32)
-                return np.concatenate([none, self.bundle.trained.candidate_vectors(one.candidates)])
-        return None
 
 
 def _behind_zeros(part: np.ndarray) -> np.ndarray:

@@ -27,18 +27,23 @@ def tower(rows: Rows[V], config: TwoTower) -> tuple[V, V]:
         config: both towers; the rows say which is theirs.
 
     Returns:
-        Vectors, float32 `[n, embedding_dim]`; and whether training says something about at least
+        Vectors, float32 `[n, config.width]`; and whether training says something about at least
         one feature of each row, `[n]`.
     """
     graph, side = rows.graph, rows.side
-    pairs = [embedded(rows, feature) for feature in side.tower.features]
+    inner, linear = side.tower.inner, side.tower.linear
+    pairs = [embedded(rows, feature) for feature in inner]
     vectors = [vector for vector, _ in pairs]
     known = reduce(or_, [known for _, known in pairs])
     if side.tower.body:
-        x = _body(rows, vectors, dim=side.tower.features[0].embedding_dim or config.embedding_dim)
+        x = _body(rows, vectors, dim=inner[0].embedding_dim or config.embedding_dim)
     else:
         x = reduce(add, vectors)
-    return (l2_normalize(graph, x) if config.normalize else x), known
+    if config.normalize:
+        x = l2_normalize(graph, x)
+    if linear is not None:
+        x = graph.concat([x, embedded(rows, linear)[0]], axis=1)
+    return x, known
 
 
 def _body(rows: Rows[V], vectors: list[V], *, dim: int) -> V:

@@ -46,10 +46,17 @@ def batch_loss(
     arrays = jax.tree.map(jnp.asarray, batch)
     query_key, candidate_key = (None, None) if key is None else jax.random.split(key)
     candidates = candidate_vectors(
-        config, tables=tables, dense=dense, encoded=arrays.candidate, key=candidate_key
+        config,
+        tables=tables,
+        dense=dense,
+        encoded=arrays.candidate,
+        key=candidate_key,
+        linear=False,
     )
     seen = tables | {CANDIDATES: candidates}
-    queries = query_vectors(config, tables=seen, dense=dense, encoded=arrays.query, key=query_key)
+    queries = query_vectors(
+        config, tables=seen, dense=dense, encoded=arrays.query, key=query_key, linear=False
+    )
     candidates = candidates[: len(arrays.candidate_count)]
     pairs = Pairs(arrays.pair_query, arrays.pair_candidate, arrays.pair_weight)
     if isinstance(loss, Softmax):

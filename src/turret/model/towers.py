@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from turret.data.encoders.tower import TowerEncoder
@@ -102,6 +103,7 @@ def query_vectors(
     dense: Mapping[str, TowerDense],
     encoded: Mapping[str, Shaped[Array, "n ..."]],
     key: PRNGKeyArray | None = None,
+    linear: bool = True,
 ) -> Float[Array, "n d"]:
     """Vectors of encoded queries.
 
@@ -112,12 +114,13 @@ def query_vectors(
         encoded: The queries' features by `FEATURE/PART`.
         key: Decides what chance decides in a training step, such as what dropout leaves out; None
             everywhere else.
+        linear: Whether features of kind `linear` follow; a training step leaves them out.
 
     Returns:
-        Shape `[n, embedding_dim]`.
+        Shape `[n, config.width]`, or `[n, config.embedding_dim]`.
     """
-    rows = _rows("query", config.query, tables=tables, dense=dense["query"], encoded=encoded)
-    return _vectors(config, rows, body=dense["query"].body, key=key)
+    x = _inner("query", config, tables=tables, dense=dense, encoded=encoded, key=key)
+    return _with_linear("query", config, x, tables, encoded) if linear else x
 
 
 def candidate_vectors(
@@ -127,11 +130,11 @@ def candidate_vectors(
     dense: Mapping[str, TowerDense],
     encoded: Mapping[str, Shaped[Array, "n ..."]],
     key: PRNGKeyArray | None = None,
+    linear: bool = True,
 ) -> Float[Array, "n d"]:
     """Vectors of encoded candidates; see `query_vectors`."""
-    own = dense["candidate"]
-    rows = _rows("candidate", config.candidate, tables=tables, dense=own, encoded=encoded)
-    return _vectors(config, rows, body=own.body, key=key)
+    x = _inner("candidate", config, tables=tables, dense=dense, encoded=encoded, key=key)
+    return _with_linear("candidate", config, x, tables, encoded) if linear else x
 
 
 def _rows(
@@ -144,21 +147,51 @@ def _rows(
 ) -> TowerRow:
     vectors = {
         f.key: embed(name, f, tables=tables, dense=dense.features[f.key], encoded=encoded)
-        for f in tower.features
+        for f in tower.inner
     }
-    own = {f.key: tables[table_name(name, f)] for f in tower.features if looks_up(f)}
-    return TowerRow(vectors, dict(encoded), own)
+    own = {f.key: tables[table_name(name, f)] for f in tower.inner if looks_up(f)}
+    parts = {part: encoded[part] for part in encoded if part.partition("/")[0] in vectors}
+    return TowerRow(vectors, parts, own)
 
 
-def _vectors(
-    config: TwoTower, rows: TowerRow, *, body: Body | None, key: PRNGKeyArray | None
+def _inner(
+    name: str,
+    config: TwoTower,
+    *,
+    tables: Mapping[str, Float[Array, "_ _"]],
+    dense: Mapping[str, TowerDense],
+    encoded: Mapping[str, Shaped[Array, "n ..."]],
+    key: PRNGKeyArray | None,
 ) -> Float[Array, "n d"]:
+    """What a tower makes of its features but for those of kind `linear`."""
+    own, body = dense[name], dense[name].body
+    rows = _rows(name, _tower(name, config), tables=tables, dense=own, encoded=encoded)
     if body is None:
         first, *others = rows.vectors.values()
         x = sum(others, first)
     else:
         x = body(rows, key=key)
     return l2_normalize(x) if config.normalize else x
+
+
+def _with_linear(
+    name: str,
+    config: TwoTower,
+    x: Float[Array, "n _"],
+    tables: Mapping[str, Float[Array, "_ _"]],
+    encoded: Mapping[str, Shaped[Array, "n ..."]],
+) -> Float[Array, "n d"]:
+    """Those vectors, and behind them what the linear model says."""
+    feature = _tower(name, config).linear
+    if feature is None:
+        return x
+    return jnp.concatenate(
+        [x, embed(name, feature, tables=tables, dense=None, encoded=encoded)], axis=1
+    )
+
+
+def _tower(name: str, config: TwoTower) -> Tower:
+    return config.query if name == "query" else config.candidate
 
 
 def _dense(
@@ -172,7 +205,8 @@ def _dense(
     body = None
     if tower.body:
         own = jax.random.fold_in(key, len(dims))
-        body = Body(own, tower.body, widths=dims, embedding_dim=embedding_dim)
+        widths = {feature.key: dims[feature.key] for feature in tower.inner}
+        body = Body(own, tower.body, widths=widths, embedding_dim=embedding_dim)
     return TowerDense(features, body)
 
 

@@ -65,7 +65,7 @@ class TrainedModel:
             queries: One query a row; holds `query_columns`.
 
         Returns:
-            Shape `[n, embedding_dim]`. A row's vector does not depend on the other rows.
+            Shape `[n, config.width]`. A row's vector does not depend on the other rows.
 
         Raises:
             QueryError: When a column is absent.
@@ -86,7 +86,7 @@ class TrainedModel:
             candidates: One candidate a row; holds `candidate_columns`.
 
         Returns:
-            Shape `[n, embedding_dim]`. A row's vector does not depend on the other rows.
+            Shape `[n, config.width]`. A row's vector does not depend on the other rows.
 
         Raises:
             DataError: When a column is absent.
@@ -94,16 +94,27 @@ class TrainedModel:
         encoded = self.candidate_encoder.encode(candidates)
         return _blocks(self.config, "candidate", self.parameters, encoded)
 
+    def met_vectors(self) -> Float32[np.ndarray, "rows d"] | None:
+        """What the candidate tower makes of the candidates that a history may hold.
+
+        Row 0, of what is none of them, is zero; features of kind `linear` have no part in it. None
+        where no history asks the candidate tower.
+        """
+        for one in self.query_encoder.encoders.values():
+            if isinstance(one, HistoryEncoder) and one.candidates is not None:
+                dim = self.config.embedding_dim
+                vectors = self.candidate_vectors(one.candidates)[:, :dim]
+                return np.concatenate([np.zeros((1, dim), np.float32), vectors])
+        return None
+
     @cached_property
     def _tables_of_queries(self) -> Parameters:
         """The parameters, and beside the tables the vectors of candidates that histories hold."""
-        for one in self.query_encoder.encoders.values():
-            if isinstance(one, HistoryEncoder) and one.candidates is not None:
-                none = np.zeros((1, self.config.embedding_dim), np.float32)
-                vectors = np.concatenate([none, self.candidate_vectors(one.candidates)])
-                tables = self.parameters.tables | {CANDIDATES: jnp.asarray(vectors)}
-                return self.parameters._replace(tables=tables)
-        return self.parameters
+        vectors = self.met_vectors()
+        if vectors is None:
+            return self.parameters
+        tables = self.parameters.tables | {CANDIDATES: jnp.asarray(vectors)}
+        return self.parameters._replace(tables=tables)
 
     def encoded_query_vectors(self, encoded: Encoded) -> Float32[np.ndarray, "n d"]:
         """Vectors of queries that `query_encoder` has encoded."""
@@ -196,7 +207,7 @@ def _blocks(
 ) -> Float32[np.ndarray, "n d"]:
     n = len(next(iter(encoded.values())))
     if n == 0:
-        return np.zeros((0, config.embedding_dim), np.float32)
+        return np.zeros((0, config.width), np.float32)
     parts = []
     for start in range(0, n, _BLOCK):
         block = {name: values[start : start + _BLOCK] for name, values in encoded.items()}

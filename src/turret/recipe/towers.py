@@ -11,6 +11,7 @@ from turret.recipe.checks import require, require_agreement, require_width
 from turret.recipe.features.base import looks_up, table_name
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
+from turret.recipe.features.linear import Linear
 
 __all__ = ["Tower", "TwoTower"]
 
@@ -52,6 +53,19 @@ class Tower(_Features, frozen=True, kw_only=True):
         whole = any(isinstance(body, Custom) and body.input == "row" for body in self.body)
         alone = not whole or len(self.body) == 1
         require(alone, "tower body", list(self.body), "a whole tower, input = 'row', to be alone")
+        require(len(self.inner) > 0, "tower features", keys, "one beside that of kind linear")
+        single = len(self.inner) >= len(self.features) - 1
+        require(single, "tower features", keys, "at most one of kind linear")
+
+    @property
+    def inner(self) -> tuple[Feature, ...]:
+        """The features that the tower makes its vector of: all but that of kind `linear`."""
+        return tuple(f for f in self.features if not isinstance(f, Linear))
+
+    @property
+    def linear(self) -> Linear | None:
+        """The feature whose numbers stand behind those, if there is one."""
+        return next((f for f in self.features if isinstance(f, Linear)), None)
 
     @property
     def draws(self) -> bool:
@@ -66,7 +80,8 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         query: the tower of what asks.
         candidate: the tower of what is retrieved.
         embedding_dim: numbers in the vector of each tower.
-        normalize: scale both vectors to length 1, so that a score is a cosine.
+        normalize: scale what each tower makes to length 1, so that a score is a cosine, to which
+            features of kind `linear` add theirs.
 
     Example:
         >>> from turret.recipe.features.categorical import Categorical
@@ -84,20 +99,27 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Refuse impossible values."""
         require(self.embedding_dim >= 1, "model.embedding_dim", self.embedding_dim, "at least 1")
         self._check_histories()
+        self._check_linear()
         lookups: list[tuple[str, str, dict[str, object]]] = []
         for name, tower in (("query", self.query), ("candidate", self.candidate)):
             for feature in tower.features:
                 dim = feature.embedding_dim or self.embedding_dim
-                if not tower.body:
+                if not tower.body and not isinstance(feature, Linear):
                     require_width(feature.key, dim, expected=self.embedding_dim)
                 if looks_up(feature):
                     keys = {key: getattr(feature, key) for key in feature.rule}
                     keys |= {"embedding_dim": dim, "learning_rate": feature.learning_rate}
                     lookups.append((table_name(name, feature), feature.key, keys))
             if tower.body and isinstance(tower.body[0], DotInteraction):
-                widths = {f.key: f.embedding_dim or self.embedding_dim for f in tower.features}
+                widths = {f.key: f.embedding_dim or self.embedding_dim for f in tower.inner}
                 _require_products(tower.body[0], widths)
         require_agreement(lookups)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a vector: `embedding_dim`, and behind those the ones of kind `linear`."""
+        linear = self.query.linear
+        return self.embedding_dim + self._dim_of(linear) if linear else self.embedding_dim
 
     @property
     def history(self) -> History | None:
@@ -114,6 +136,17 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Import paths of the classes that the towers name, each once."""
         bodies = (*self.query.body, *self.candidate.body)
         return tuple(dict.fromkeys(body.path for body in bodies if isinstance(body, Custom)))
+
+    def _dim_of(self, feature: Feature) -> int:
+        return feature.embedding_dim or self.embedding_dim
+
+    def _check_linear(self) -> None:
+        """Refuse features of kind `linear` that do not fit each other."""
+        found = [tower.linear for tower in (self.query, self.candidate)]
+        dims = [self._dim_of(one) for one in found if one]
+        expected = "in both towers, with the same embedding_dim, or in neither"
+        fits = not dims or (len(dims) == 2 and dims[0] == dims[1])
+        require(fits, "features of kind linear", dims, expected)
 
     def _check_histories(self) -> None:
         """Refuse histories other than one of the query tower: a training hides pairs from that."""

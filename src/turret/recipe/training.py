@@ -11,6 +11,7 @@ from turret.recipe.checks import (
     require_seed,
 )
 from turret.recipe.decomposition import Decomposition
+from turret.recipe.linear import LinearPart
 from turret.recipe.loss import Loss
 from turret.recipe.options import Options
 from turret.recipe.schedule import Schedule
@@ -44,6 +45,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         initial: how embedding rows start: drawn uniformly, or, those of query and candidate ids,
             from a truncated singular value decomposition of who met what.
         decomposition: of which matrix.
+        linear: how features of kind `linear` are found.
         initial_scale: they start uniform between minus this and this; the root mean square of what
             a decomposition gives.
         initial_accumulator: where Adagrad's sum of squared gradients starts.
@@ -78,6 +80,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     query_balance: float = 0.0
     initial: Literal["uniform", "decomposition"] = "uniform"
     decomposition: Decomposition = Decomposition()
+    linear: LinearPart = LinearPart()
     initial_scale: float = 0.05
     initial_accumulator: float = 0.1
     b1: float = 0.9

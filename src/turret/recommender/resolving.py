@@ -168,7 +168,7 @@ class Resolver:
         except DataError as error:
             raise _asked_wrongly(error) from error
         if fallback.all():
-            vectors = np.empty((0, bundle.config.embedding_dim), dtype=np.float32)
+            vectors = np.empty((0, bundle.config.width), dtype=np.float32)
         else:
             vectors = bundle.trained.query_vectors(frame.filter(~fallback))
         return Resolved(names, rows, fallback, vectors)

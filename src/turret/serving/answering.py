@@ -170,7 +170,7 @@ class Answering:
             EmbedAnswer(
                 queries=queries,
                 candidates=candidates,
-                dim=recommender.bundle.trained.config.embedding_dim,
+                dim=recommender.bundle.trained.config.width,
                 model_version=version.name,
             )
         )

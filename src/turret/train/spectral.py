@@ -1,7 +1,5 @@
 """A start from who met what: rows of ids from a truncated singular value decomposition."""
 
-from typing import cast
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -12,13 +10,11 @@ from turret.data.dataset import Dataset
 from turret.data.encoders.tower import TowerEncoder
 from turret.errors import RecipeError
 from turret.recipe.decomposition import Decomposition
+from turret.recipe.features.linear import Linear
+from turret.train.sketch import decomposed
 from turret.train.state import TrainState
 
 __all__ = ["from_decomposition", "singular_vectors"]
-
-_MORE = 16
-"""Columns of the sketch beyond those that are kept."""
-_ROUNDS = 3
 
 
 def from_decomposition(
@@ -101,10 +97,6 @@ def singular_vectors(
         >>> print(np.abs(query @ candidate.T).round(3))
         [[0.707 0.707 0.   ]
          [0.    0.    1.   ]]
-
-    Reference:
-        Halko, Martinsson and Tropp (2011), Finding Structure with Randomness,
-        https://doi.org/10.1137/090771806.
     """
     powers = decomposition or Decomposition()
     indptr, candidate_row = dataset.pairs_by_query()
@@ -114,32 +106,18 @@ def singular_vectors(
     of_query = np.repeat(degrees[0] ** -powers.query_power, counts[0])
     values = of_query * degrees[1][candidate_row] ** -powers.candidate_power
     matrix = sparse.csr_array((values, candidate_row, indptr), shape=shape)
-    left, values, right = _decomposed(matrix, min(dim, *shape), seed)
+    left, values, right = decomposed(matrix, kept=min(dim, *shape), seed=seed)
     root = np.sqrt(values)
     candidate = right * root * degrees[1][:, None] ** powers.popularity
     return np.asarray(left * root, np.float32), np.asarray(candidate, np.float32)
-
-
-def _decomposed(
-    matrix: sparse.csr_array, kept: int, seed: int
-) -> tuple[Float32[np.ndarray, "n d"], Float32[np.ndarray, " d"], Float32[np.ndarray, "m d"]]:
-    """The largest singular values with their vectors, left and right, by a sketch."""
-    n, m = cast("tuple[int, int]", matrix.shape)
-    flipped, width = sparse.csr_array(matrix.T), min(kept + _MORE, n, m)
-    sketch = np.random.default_rng(seed).standard_normal((m, width)).astype(np.float32)
-    for _ in range(_ROUNDS):
-        sketch = flipped @ np.linalg.qr(matrix @ sketch)[0]
-    basis = np.linalg.qr(matrix @ sketch)[0]
-    # The product is long and thin: its small triangle is decomposed instead.
-    other, triangle = np.linalg.qr(flipped @ basis)
-    left, values, right = np.linalg.svd(triangle.T)
-    return (basis @ left)[:, :kept], values[:kept], (other @ right.T)[:, :kept]
 
 
 def _table_of_ids(encoder: TowerEncoder, column: str) -> str:
     """The table in which each id of a tower has a row."""
     for feature in encoder.features:
         name = encoder.tables.get(feature.key)
+        if isinstance(feature, Linear):
+            continue
         if feature.reads == (column,) and name in encoder.vocabularies:
             return name
     raise RecipeError(

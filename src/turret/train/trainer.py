@@ -19,6 +19,7 @@ from turret.recipe.towers import TwoTower
 from turret.recipe.training import Train, batch_unit
 from turret.train.checkpoint import Checkpoint, Checkpoints, Identity
 from turret.train.hooks import EpochReport, Hook
+from turret.train.linear import with_linear
 from turret.train.loop import Loop, Plan, Validate
 from turret.train.schedules import Rates
 from turret.train.spectral import from_decomposition
@@ -125,9 +126,15 @@ def _prepare(
     )
     program = Program.of(config, loss, train, dense_optimizer=dense_optimizer)
     state = _initial_state(program, dataset, batches, train=train)
-    if start is None:
-        return batches, state, ()
-    return batches, *start.state(state, query=query_encoder, candidate=candidate_encoder)
+    notes: tuple[str, ...] = ()
+    if start is not None:
+        state, notes = start.state(state, query=query_encoder, candidate=candidate_encoder)
+    # After a warm start, too: it is found from all of today's data at once.
+    encoders = (query_encoder, candidate_encoder)
+    state = with_linear(
+        state, dataset, config, encoders=encoders, linear=train.linear, seed=train.seed
+    )
+    return batches, state, notes
 
 
 def _initial_state(

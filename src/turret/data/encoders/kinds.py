@@ -16,6 +16,7 @@ from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.cross import Cross
 from turret.recipe.features.feature import Feature
 from turret.recipe.features.history import History
+from turret.recipe.features.linear import Linear
 from turret.recipe.features.number import Number
 from turret.recipe.features.text import Text
 from turret.recipe.features.timestamp import Timestamp
@@ -32,6 +33,7 @@ _CLASSES: dict[type, type[AnyEncoder]] = {
     Vector: VectorEncoder,
     History: HistoryEncoder,
     Cross: HashEncoder,
+    Linear: CategoricalEncoder,
 }
 
 

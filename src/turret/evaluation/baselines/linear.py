@@ -3,11 +3,12 @@
 from typing import cast
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError
 from turret.evaluation.baselines.met import CandidateLinks, met_matrix, strongest
+from turret.model.ease import ease_weights
 from turret.recipe.baselines import EASE, ItemKNN, RP3Beta
 
 __all__ = ["fit_ease", "fit_item_knn", "fit_rp3beta"]
@@ -82,9 +83,7 @@ def fit_rp3beta(train: Dataset, config: RP3Beta) -> CandidateLinks:
 
 
 def fit_ease(train: Dataset, config: EASE) -> CandidateLinks:
-    r"""EASE: the least-squares weights of candidates on one another, with a diagonal of zero.
-
-    With `P = (X^T X + lambda I)^-1`, `link_ij = -P_ij / P_jj`, and 0 where i = j.
+    """EASE: the least-squares weights of candidates on one another; see `ease_weights`.
 
     Args:
         train: the training part.
@@ -95,29 +94,17 @@ def fit_ease(train: Dataset, config: EASE) -> CandidateLinks:
 
     Raises:
         EvaluationError: if there are too many candidates, or the regularisation is too small.
-
-    Reference:
-        Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
     """
     _require_at_most(config.max_candidates, train)
     met = met_matrix(train, half_life=config.half_life)
-    gram = (met.T @ met).toarray().astype(np.float64)
-    gram[np.diag_indices_from(gram)] += config.regularization
-    # Inverted in place: the upper triangle of the Cholesky factor, then of the inverse.
-    factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (gram,))
-    factor, failed = factorize(gram.T, overwrite_a=True)
-    inverse, failed_too = invert(factor, overwrite_c=True)
-    if failed or failed_too:
+    links = ease_weights(met, config.regularization)
+    if links is None:
         raise EvaluationError(
             "the Gram matrix of EASE is singular",
             got=config.regularization,
             fix="Raise its regularization.",
         )
-    inverse = np.triu(inverse)
-    inverse += np.triu(inverse, 1).T
-    links = -inverse / np.diag(inverse)
-    np.fill_diagonal(links, 0.0)
-    return CandidateLinks(met, links.astype(np.float32))
+    return CandidateLinks(met, links)
 
 
 def _require_at_most(most: int, train: Dataset) -> None:

@@ -53,7 +53,7 @@ class _Models:
         return self._signatures.embed_candidate(graph, _columns(graph, self._content.candidate))
 
     def search(self, graph: OnnxGraph) -> _Named:
-        dim = self._content.bundle.config.embedding_dim
+        dim = self._content.bundle.config.width
         vectors = graph.nodes.input("vectors", np.dtype(np.float32), ["n", dim])
         return self._signatures.search(graph, vectors, k=self._count(graph), exclude=_none(graph))
 
