@@ -71,6 +71,15 @@ def test_files_of_the_test_part_give_the_figures_of_the_test_part(
     assert whole.train is not None and again.train is None
 
 
+def test_no_report_is_written_into_a_bundle(place: Path) -> None:
+    before = sorted(place.rglob("*"))
+    for folder in (place, place / "deep" / "report"):
+        with pytest.raises(BundleError, match="nothing is written there.* Choose a place beside"):
+            evaluate_bundle(place, output=folder)
+    assert sorted(place.rglob("*")) == before
+    Bundle.open(place)
+
+
 def test_new_queries_are_judged_by_their_features(place: Path, tmp_path: Path) -> None:
     events = {"user": ["new", "3"], "film": ["f7", "f8"], "country": ["se", "no"]}
     pl.DataFrame(events).write_csv(tmp_path / "new.csv")

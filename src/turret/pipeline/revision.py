@@ -23,6 +23,7 @@ from turret.model.trained import TrainedModel
 from turret.pipeline.judging import judge, write_report
 from turret.recipe.recipe import Index as IndexConfig
 from turret.recipe.recipe import Recipe
+from turret.storage import sealed
 
 __all__ = ["evaluate_bundle", "rebuild_index", "tune_index"]
 
@@ -50,9 +51,11 @@ def evaluate_bundle(
         whose candidate the bundle does not have.
 
     Raises:
-        BundleError: there is no whole bundle, or it has no recipe.
+        BundleError: there is no whole bundle, it has no recipe, or `output` is a bundle or in one.
         DataError: the data cannot be read, or have no pair with a candidate of the bundle.
     """
+    if output is not None:
+        sealed.require_outside(Path(output) / "report.json", error=BundleError)
     bundle = Bundle.open(directory, allow_custom=allow_custom)
     recipe = bundle.recipe
     if recipe is None:

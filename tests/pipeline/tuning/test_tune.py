@@ -13,9 +13,10 @@ import pytest
 from pipeline.tuning.worlds import recipe, timeless, write_world
 
 from turret import toml
+from turret.bundle.bundle import Bundle
 from turret.data import sources
 from turret.data.splits import split
-from turret.errors import CheckpointError, RecipeError, TrainingError
+from turret.errors import BundleError, CheckpointError, RecipeError, TrainingError
 from turret.pipeline.training import train
 from turret.pipeline.tuning.space import space_of
 from turret.pipeline.tuning.trials import Study, Trial, TrialLog
@@ -75,6 +76,11 @@ def test_the_recipe_that_was_found_gives_the_figure_that_was_told(
     }
     assert measured == study.best.measured
     assert outcome.result.best_epoch == study.best.epoch
+    # Its files would damage a bundle.
+    for folder in (outcome.bundle, outcome.bundle / "study"):
+        with pytest.raises(BundleError, match="nothing is written there"):
+            tune(study.recipe, trials=1, output=folder)
+    Bundle.open(outcome.bundle)
 
 
 def test_a_study_that_is_gone_on_with_is_the_one_that_never_stopped(

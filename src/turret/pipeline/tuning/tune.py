@@ -16,13 +16,14 @@ from turret.data import sources
 from turret.data.dataset import Dataset
 from turret.data.parts import Split
 from turret.data.splits import split
-from turret.errors import RecipeError, TrainingError, TurretError
+from turret.errors import BundleError, RecipeError, TrainingError, TurretError
 from turret.pipeline.tuning.proposing import Proposal, Search
 from turret.pipeline.tuning.space import space_of, with_values
 from turret.pipeline.tuning.trials import Study, Trial, TrialLog, best_of
 from turret.pipeline.validation import validation_of
 from turret.recipe.recipe import Recipe
 from turret.recipe.stopping import EarlyStopping
+from turret.storage import sealed
 from turret.storage.replacing import replace_file
 from turret.train.hooks import EpochReport, Hook
 from turret.train.trainer import fit
@@ -103,7 +104,9 @@ def tune(
         MissingPartError: Optuna is not installed.
         DataError: the data cannot be read.
         SplitError: a part would be empty.
+        BundleError: the folder is a bundle, or in one.
     """
+    sealed.require_outside(Path(output) / "trials.json", error=BundleError)
     recipe = _measured(recipe)
     space, train = space_of(recipe), recipe.train
     prune = recipe.tune is None or recipe.tune.prune
