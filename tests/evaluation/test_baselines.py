@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.measure import measure_baseline
+from turret.model import ease
 from turret.recipe import baselines as recipe
 from turret.recipe.baselines import KINDS, resolve_baselines
 
@@ -94,6 +96,9 @@ def test_an_event_without_a_time_is_in_no_window() -> None:
     timed = TRAIN.with_interactions(events)
     assert Popularity.fit(timed, days=2.0).counts.tolist() == [0, 2, 0, 0, 0, 0]
     assert Popularity.fit(timed).counts.tolist() == [1, 2, 1, 0, 0, 0]
+    never = TRAIN.with_interactions(replace(events, timestamp=np.full(4, np.nan)))
+    with pytest.raises(EvaluationError, match="needs times"):
+        Popularity.fit(never, days=2.0)
 
 
 def test_chance_is_the_same_whenever_it_is_asked(train: Dataset) -> None:
@@ -152,6 +157,15 @@ def test_ease_solves_its_least_squares_problem(train: Dataset) -> None:
         gram = others.T @ others + 20.0 * np.eye(others.shape[1])
         want = others @ np.linalg.solve(gram, others.T @ x[:, j])
         np.testing.assert_allclose(found[:, j], want, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 39, 40])
+def test_ease_does_not_depend_on_how_many_rows_are_held(
+    train: Dataset, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scores(recipe.EASE(regularization=20.0), train)
+    monkeypatch.setattr(ease, "_ROWS", rows)
+    np.testing.assert_array_equal(scores(recipe.EASE(regularization=20.0), train), whole)
 
 
 @pytest.mark.parametrize("kind", [recipe.EASE, recipe.ItemKNN, recipe.RP3Beta])

@@ -9,7 +9,7 @@ from turret.data.dataset import Dataset
 from turret.errors import EvaluationError, RecipeError
 from turret.evaluation.baselines.factors import Factors
 from turret.evaluation.baselines.fitting import fit_baseline
-from turret.evaluation.baselines.met import count_matrix, met_matrix
+from turret.evaluation.baselines.met import count_matrix, event_weights, met_matrix
 from turret.evaluation.measure import measure_baseline
 from turret.recipe import baselines as recipe
 
@@ -53,6 +53,25 @@ def test_what_was_met_counts_by_its_last_time_or_each_time(train: Dataset) -> No
     np.add.at(counts, (events.query_row, events.candidate_row), 1)
     assert (count_matrix(train).toarray() == counts).all() and counts.max() > 1
     assert last.max() == 1.0
+
+
+def test_an_event_without_a_time_counts_as_the_earliest() -> None:
+    events = {
+        "user": ["a", "a", "b", "b"],
+        "item": ["x", "y", "x", "z"],
+        "time": [0.0, 4 * DAY, 2 * DAY, None],
+    }
+    timed = Dataset.from_frames(events, query_id="user", candidate_id="item", timestamp="time")
+    weights = event_weights(timed, half_life=2.0)
+    assert weights.tolist() == [0.25, 1.0, 0.5, 0.25]
+    for kind in KINDS:
+        fitted, _ = fit_baseline(kind(half_life=2.0), timed)
+        assert np.isfinite(fitted.scores(np.arange(2, dtype=np.int32))).all()
+    bare = Dataset.from_frames(
+        {**events, "time": [None] * 4}, query_id="user", candidate_id="item", timestamp="time"
+    )
+    with pytest.raises(EvaluationError, match="half-life needs times"):
+        event_weights(bare, half_life=2.0)
 
 
 def test_repeats_are_own_counts_and_then_the_popularity() -> None:

@@ -1,10 +1,15 @@
 """EASE: the linear model of candidates on one another that has a closed form."""
 
+from typing import cast
+
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from scipy import linalg, sparse
 
 __all__ = ["ease_weights"]
+
+_ROWS = 512
+"""Rows of a square matrix that are computed at a time: two such matrices are held, no more."""
 
 
 def ease_weights(
@@ -30,7 +35,7 @@ def ease_weights(
         >>> ease_weights(met, 1.0).tolist()
         [[0.0, 0.3333333432674408], [0.5, 0.0]]
     """
-    gram = (met.T @ met).toarray().astype(np.float64)
+    gram = _gram(met)
     gram[np.diag_indices_from(gram)] += regularization
     # Inverted in place: the upper triangle of the Cholesky factor, then of the inverse.
     factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (gram,))
@@ -38,8 +43,31 @@ def ease_weights(
     inverse, failed_too = invert(factor, overwrite_c=True)
     if failed or failed_too:
         return None
-    inverse = np.triu(inverse)
-    inverse += np.triu(inverse, 1).T
-    weights = -inverse / np.diag(inverse)
+    return _weights(inverse)
+
+
+def _gram(met: sparse.csr_array) -> Float64[np.ndarray, "candidates candidates"]:
+    """The products of each two columns, some columns at a time."""
+    columns = sparse.csr_array(met.T)
+    n, _ = cast("tuple[int, int]", columns.shape)
+    gram = np.empty((n, n))
+    for start in range(0, n, _ROWS):
+        part = slice(start, start + _ROWS)
+        gram[part] = (columns[part] @ met).toarray()
+    return gram
+
+
+def _weights(
+    inverse: Float64[np.ndarray, "candidates candidates"],
+) -> Float32[np.ndarray, "candidates candidates"]:
+    """The weights, from the upper triangle of the inverse; no further matrix is held."""
+    n, diagonal = len(inverse), np.diag(inverse)
+    weights = np.empty((n, n), np.float32)
+    for start in range(0, n, _ROWS):
+        rows = slice(start, min(start + _ROWS, n))
+        upper = np.triu(inverse[rows, rows])
+        weights[rows, :start] = -inverse[:start, rows].T / diagonal[:start]
+        weights[rows, rows] = -(upper + np.triu(upper, 1).T) / diagonal[rows]
+        weights[rows, rows.stop :] = -inverse[rows, rows.stop :] / diagonal[rows.stop :]
     np.fill_diagonal(weights, 0.0)
-    return weights.astype(np.float32)
+    return weights

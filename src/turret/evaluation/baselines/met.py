@@ -75,6 +75,8 @@ def event_weights(
 ) -> Float64[np.ndarray, " events"]:
     """What each event counts: half as much as one that is a half-life later; the latest counts 1.
 
+    One without a time counts as the earliest does.
+
     Args:
         train: the events.
         half_life: days; None: all count 1.
@@ -88,13 +90,14 @@ def event_weights(
     times = train.interactions.timestamp
     if half_life is None:
         return np.ones(len(train.interactions))
-    if times is None:
+    if times is None or (len(times) and np.isnan(times).all()):
         raise EvaluationError(
             "a baseline with a half-life needs times",
             got="interactions without a timestamp",
             fix="Name the column: data.timestamp.",
         )
-    age = (times.max(initial=-np.inf) - times) / _DAY
+    last, first = np.fmax.reduce(times, initial=-np.inf), np.fmin.reduce(times, initial=np.inf)
+    age = (last - np.where(np.isnan(times), first, times)) / _DAY
     return 0.5 ** (age.astype(np.float64) / half_life)
 
 

@@ -42,7 +42,7 @@ class Popularity:
         """
         rows, times = train.interactions.candidate_row, train.interactions.timestamp
         if days is not None:
-            if times is None:
+            if times is None or (len(times) and np.isnan(times).all()):
                 raise EvaluationError(
                     "popularity of the last days needs times",
                     got="interactions without a timestamp",
