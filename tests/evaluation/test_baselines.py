@@ -10,6 +10,7 @@ from evaluation.planted import TEST, TRAIN, dataset
 
 from turret.data.dataset import Dataset, Interactions
 from turret.errors import EvaluationError, RecipeError
+from turret.evaluation.baselines import fitting
 from turret.evaluation.baselines.base import BaselineScores
 from turret.evaluation.baselines.factors import Factors
 from turret.evaluation.baselines.fitting import fit_baseline
@@ -230,6 +231,24 @@ def test_the_report_leaves_out_what_cannot_be_fitted() -> None:
     assert [one.split(":")[0] for one in left_out] == [
         "The baseline popularity_3d was left out",
         "The baseline small was left out",
+    ]
+
+
+def test_a_fit_that_ends_badly_is_left_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evaluation.planted import Planted
+
+    def too_large(*_: object) -> None:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr(fitting, "fit_ease", too_large)
+    given = ("ease", recipe.IALS(regularization=0.0, alpha=1e30), "popularity")
+    report = evaluate(Planted(), (TRAIN, TEST), ks=(1,), bootstrap=0, baselines=given)
+    assert list(report.baselines) == ["popularity"]
+    assert [one for one in report.warnings if "left out" in one] == [
+        "The baseline ease was left out: not enough memory (Unable to allocate 9 TiB).",
+        "The baseline ials was left out: the vectors of iALS are not finite (NaN encountered in "
+        "factors): got 'regularization 0.0, alpha 1e+30'. "
+        "Raise its regularization, or lower its alpha.",
     ]
 
 

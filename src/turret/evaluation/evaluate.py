@@ -241,6 +241,9 @@ def _rivals(
             rivals[one.label] = _baseline(one, parts, ks=ks, ties=ties)
         except (EvaluationError, MissingPartError) as error:
             left_out.append(f"The baseline {one.label} was left out: {error}")
+        except MemoryError as error:
+            # What was trained must not be lost by it.
+            left_out.append(f"The baseline {one.label} was left out: not enough memory ({error}).")
     return rivals, left_out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
 from turret.data.dataset import Dataset
-from turret.errors import MissingPartError
+from turret.errors import EvaluationError, MissingPartError
 from turret.evaluation.baselines.met import met_matrix
 from turret.recipe.baselines import IALS
 
@@ -56,12 +56,14 @@ def fit_ials(train: Dataset, config: IALS, *, seen: Dataset) -> Factors:
 
     Raises:
         MissingPartError: if `implicit` is not installed.
+        EvaluationError: if its vectors do not stay finite.
 
     Reference:
         Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
     """
     try:
         als: Any = importlib.import_module("implicit.als")
+        fitting: Any = importlib.import_module("implicit.recommender_base")
         threads: Any = importlib.import_module("threadpoolctl")
     except ImportError as error:
         raise MissingPartError("implicit", extra="baselines") from error
@@ -76,7 +78,14 @@ def fit_ials(train: Dataset, config: IALS, *, seen: Dataset) -> Factors:
             random_state=config.seed,
             use_gpu=False,
         )
-        model.fit(met_matrix(train, half_life=config.half_life), show_progress=False)
+        try:
+            model.fit(met_matrix(train, half_life=config.half_life), show_progress=False)
+        except fitting.ModelFitError as error:
+            raise EvaluationError(
+                f"the vectors of iALS are not finite ({error})",
+                got=f"regularization {config.regularization}, alpha {config.alpha}",
+                fix="Raise its regularization, or lower its alpha.",
+            ) from error
         queries = np.asarray(model.user_factors, np.float32).copy()
         held_out = np.flatnonzero(_events(train) != _events(seen))
         if len(held_out):
