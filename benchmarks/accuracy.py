@@ -5,7 +5,8 @@
 Data sets, each a folder in FOLDER that the person who runs this has:
 
 - `ml-100k`: MovieLens-100K as it is published. A fifth of the ratings, drawn at random, is the test
-  part, for three seeds; `--validation` takes a tenth of the rest, for two others.
+  part, for three seeds; `--validation` takes a fifth of the rest, for two others.
+  `ml-100k-all` is the same, judged with what a user has met left in.
 - `ml-1m`: MovieLens-1M as `ratings.parquet` with the columns `user_id`, `item_id` and `pos`, the
   place of a rating in its user's order of time. `ml-1m-random` draws a fifth of the ratings of each
   user, `ml-1m-last` takes each user's last one.
@@ -15,9 +16,9 @@ Data sets, each a folder in FOLDER that the person who runs this has:
 `--validation` trains on what is neither validation nor test, judges by the validation part, and
 never looks at the test part; baselines are then tried with each setting of a grid. The validation
 part is the last tenth of each user's training list (Gowalla, where lists grow towards the test part
-in popularity), the last rating but one, or else a tenth of each user's training part, drawn at
-random. docs/benchmarks.md says what was chosen with it, what was tried, and
-which baselines were not tuned.
+in popularity), a tenth of them drawn at random (Yelp2018), the last rating but one, or a fifth of
+the training part, drawn at random, as the test part is. docs/benchmarks.md says what was chosen
+with it, what was tried, and which baselines were not tuned.
 """
 
 import sys
@@ -39,6 +40,7 @@ from turret.recipe.baselines import EASE, IALS, Baseline, ItemKNN, Popularity, R
 RECIPES = Path(__file__).parents[1] / "recipes"
 FILES = {
     "ml-100k": "benchmarks/ml-100k.toml",
+    "ml-100k-all": "benchmarks/ml-100k-all.toml",
     "ml-1m-random": "benchmarks/ml-1m-random.toml",
     "ml-1m-last": "benchmarks/ml-1m-last.toml",
     "gowalla": "benchmarks/gowalla.toml",
@@ -75,9 +77,9 @@ def splits(name: str, recipe: turret.Recipe, data: Path, validation: bool) -> It
     if split.kind == "given":
         split = msgspec.structs.replace(split, validation="validation" if validation else None)
     else:
-        split = msgspec.structs.replace(split, validation_fraction=0.08 if validation else 0.0)
-    if name == "ml-100k":
-        dataset = turret.movielens("100k", path=str(data / name), say=common.say).dataset(
+        split = msgspec.structs.replace(split, validation_fraction=0.16 if validation else 0.0)
+    if recipe.data.source == "movielens-100k":
+        dataset = turret.movielens("100k", path=str(data / "ml-100k"), say=common.say).dataset(
             query_id="user_id", candidate_id="movie_title", timestamp="timestamp"
         )
         for seed in SEEDS[validation]:
@@ -106,7 +108,8 @@ def parts(name: str, events: pl.DataFrame) -> pl.Series:
         part = _held_back(events["user_id"], part, "test", 0.2, _chance(events))
     last = -np.arange(len(events), dtype=float)
     order = last if name == "gowalla" else _chance(events)
-    return _held_back(events["user_id"], part, "validation", 0.1, order)
+    share = 0.2 if name == "ml-1m-random" else 0.1
+    return _held_back(events["user_id"], part, "validation", share, order)
 
 
 def _held_back(
@@ -170,7 +173,7 @@ def main() -> None:
             for split in splits(name, recipe, given.data, given.validation):
                 common.say(f"{name}: {split.notes[0]}")
                 figures.setdefault(name, []).append(measured(recipe, split, given.validation))
-                show(figures[name][-1])
+                show(figures[name][-1], view_of(name))
         settings = {"validation": given.validation, "seeds": SEEDS[given.validation]}
         return {"figures": figures, "machine": machine(), "settings": settings}
 
@@ -179,19 +182,23 @@ def main() -> None:
         common.print_json(result)
         return
     for name, runs in result["figures"].items():
-        print(f"{name}, seen excluded, mean of {len(runs)}")
+        view = view_of(name)
+        print(f"{name}, {view.replace('_', ' ')}, mean of {len(runs)}")
         for label in runs[0]:
-            means = (
-                np.mean([run[label]["seen_excluded"][metric] for run in runs]) for metric in METRICS
-            )
+            means = (np.mean([run[label][view][metric] for run in runs]) for metric in METRICS)
             print(f"  {label:24s}", *(f"{mean:8.4f}" for mean in means))
 
 
-def show(figures: dict[str, Any]) -> None:
+def view_of(name: str) -> str:
+    """How a data set is judged: whether what a query has met may be answered."""
+    return "seen_included" if name.endswith("-all") else "seen_excluded"
+
+
+def show(figures: dict[str, Any], view: str) -> None:
     """Say the figures of one run as soon as they are there."""
     for label, own in figures.items():
-        above = own.get("model_above", {}).get("seen_excluded", {}).get("ndcg@20")
-        line = " ".join(f"{metric} {value:.4f}" for metric, value in own["seen_excluded"].items())
+        above = own.get("model_above", {}).get(view, {}).get("ndcg@20")
+        line = " ".join(f"{metric} {value:.4f}" for metric, value in own[view].items())
         tail = ""
         if above:
             low, high = above["low"], above["high"]
