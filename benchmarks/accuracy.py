@@ -12,15 +12,19 @@ Data sets, each a folder in FOLDER that the person who runs this has:
   user, `ml-1m-last` takes each user's last one.
 - `gowalla` and `yelp2018`: `interactions.parquet` with the columns `user_id`, `item_id` and
   `split`, the split of the LightGCN paper: `test`, and `train` or another word for the rest.
+- `online-retail-ii`: Online Retail II of the UCI repository as `purchases.parquet`, of which
+  retail.py says the columns and what is made of them. The last 60 days are the test part.
+  `retail-unseen` is chosen for what a customer has not bought yet, `retail-all` for all.
 
 `--validation` trains on what is neither validation nor test, judges by the validation part, and
 never looks at the test part; baselines are then tried with each setting of a grid. The validation
 part is the last tenth of each user's training list (Gowalla, where lists grow towards the test part
-in popularity), a tenth of them drawn at random (Yelp2018), the last rating but one, or a fifth of
-the training part, drawn at random, as the test part is. docs/benchmarks.md says what was chosen
-with it, what was tried, and which baselines were not tuned.
+in popularity), a tenth of them drawn at random (Yelp2018), the last rating but one, the 60 days
+before the test part, or a fifth of the training part, drawn at random, as the test part is.
+docs/benchmarks.md says what was chosen with it, what was tried, and which baselines were not tuned.
 """
 
+import dataclasses
 import sys
 import time
 from collections.abc import Iterator
@@ -31,11 +35,12 @@ import common
 import msgspec
 import numpy as np
 import polars as pl
+import retail
 
 import turret
 from turret import toml
 from turret.benchmarks.machine import machine
-from turret.recipe.baselines import EASE, IALS, Baseline, ItemKNN, Popularity, RP3Beta
+from turret.recipe.baselines import EASE, IALS, Baseline, ItemKNN, Popularity, Repeats, RP3Beta
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 FILES = {
@@ -45,6 +50,8 @@ FILES = {
     "ml-1m-last": "benchmarks/ml-1m-last.toml",
     "gowalla": "benchmarks/gowalla.toml",
     "yelp2018": "benchmarks/yelp2018.toml",
+    "retail-unseen": "benchmarks/retail-unseen.toml",
+    "retail-all": "benchmarks/retail-all.toml",
 }
 SEEDS = {False: (101, 102, 103), True: (11, 12)}
 METRICS = ("ndcg@20", "recall@20", "top_k_accuracy@20", "top_k_accuracy@100")
@@ -70,9 +77,62 @@ GRID: tuple[Baseline, ...] = (
     ),
 )
 
+RETAIL_GRID: tuple[Baseline, ...] = (
+    Popularity(),
+    *(Popularity(days=days) for days in (7, 14, 30, 60, 90)),
+    *(
+        Repeats(name=f"repeats {days}", half_life=days)
+        for days in (None, 30.0, 60.0, 120.0, 240.0, 480.0)
+    ),
+    *(
+        ItemKNN(
+            name=f"item_knn {weighting} {n} {days}",
+            weighting=weighting,
+            neighbours=n,
+            half_life=days,
+        )
+        for weighting in ("plain", "tfidf", "bm25")
+        for n in (20, 50, 100, 200)
+        for days in (None, 30.0, 60.0, 120.0)
+    ),
+    *(
+        RP3Beta(name=f"rp3beta {beta:g} {days}", beta=beta, half_life=days)
+        for beta in (0.2, 0.3, 0.4, 0.5, 0.6)
+        for days in (None, 30.0, 60.0, 120.0)
+    ),
+    *(
+        EASE(name=f"ease {ridge:g} {days}", regularization=ridge, half_life=days)
+        for ridge in (20.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+        for days in (None, 30.0, 60.0, 120.0)
+    ),
+    *(
+        IALS(
+            name=f"ials {d} {alpha:g} {ridge:g} {days}",
+            factors=d,
+            alpha=alpha,
+            regularization=ridge,
+            half_life=days,
+        )
+        for d in (128, 256)
+        for alpha, ridge in ((3.0, 10.0), (5.0, 10.0), (2.0, 30.0), (3.0, 30.0))
+        for days in (None, 60.0, 120.0, 240.0)
+    ),
+    *(
+        IALS(name=f"ials 512 {alpha:g} {ridge:g}", factors=512, alpha=alpha, regularization=ridge)
+        for alpha, ridge in ((2.0, 30.0), (3.0, 30.0))
+    ),
+)
+"""Tastes and goods change, so each is tried with events that count less the older they are."""
+
 
 def splits(name: str, recipe: turret.Recipe, data: Path, validation: bool) -> Iterator[Any]:
     """The parts of a data set, the validation part taken off the training part if asked for."""
+    if name.startswith("retail"):
+        assert recipe.data.weight is not None
+        folder = data / "online-retail-ii"
+        found = retail.parts(folder, validation=validation, weight=recipe.data.weight)
+        yield dataclasses.replace(found, validation=found.test) if validation else found
+        return
     split = recipe.split
     if split.kind == "given":
         split = msgspec.structs.replace(split, validation="validation" if validation else None)
@@ -128,16 +188,21 @@ def _chance(events: pl.DataFrame) -> np.ndarray:
     return np.random.default_rng(42).random(len(events))
 
 
-def measured(recipe: turret.Recipe, split: Any, validation: bool) -> dict[str, Any]:
-    """The figures of a recipe's model and of baselines, and by how much the model is above each."""
+def measured(
+    recipe: turret.Recipe, split: Any, grid: tuple[Baseline, ...] | None
+) -> dict[str, Any]:
+    """The figures of a recipe's model and of baselines, and by how much the model is above each.
+
+    With a grid of baselines they are taken of the validation part, else of the test part.
+    """
     start = time.perf_counter()
     fitted = turret.fit(split.train, recipe.model, loss=recipe.loss, train=recipe.train)
     seconds = time.perf_counter() - start
     report = turret.evaluate(
         fitted.trained,
-        (split.train, split.validation if validation else split.test),
+        (split.train, split.test if grid is None else split.validation),
         ks=(20, 100),
-        baselines=GRID if validation else recipe.evaluation.baselines,
+        baselines=recipe.evaluation.baselines if grid is None else grid,
         bootstrap=recipe.evaluation.bootstrap,
         train_queries=0,
         slices=False,
@@ -172,8 +237,10 @@ def main() -> None:
             recipe = toml.load(RECIPES / FILES[name]).settled()
             for split in splits(name, recipe, given.data, given.validation):
                 common.say(f"{name}: {split.notes[0]}")
-                figures.setdefault(name, []).append(measured(recipe, split, given.validation))
-                show(figures[name][-1], view_of(name))
+                grid = RETAIL_GRID if name.startswith("retail") else GRID
+                one = measured(recipe, split, grid if given.validation else None)
+                figures.setdefault(name, []).append(one)
+                show(one, view_of(name))
         settings = {"validation": given.validation, "seeds": SEEDS[given.validation]}
         return {"figures": figures, "machine": machine(), "settings": settings}
 

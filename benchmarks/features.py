@@ -21,20 +21,19 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import common
 import numpy as np
 import polars as pl
+import retail as retail_data
 
 import turret
 from turret.benchmarks.machine import machine
 from turret.recipe.baselines import Popularity, Random
 from turret.recipe.data import Split
 
-DAYS = 60
 MOVIELENS_SEEDS = {False: (101, 102, 103), True: (11, 12)}
 
 
@@ -49,30 +48,7 @@ class Case:
 
 
 def retail(folder: Path, validation: bool) -> Iterator[Case]:
-    bought = pl.read_parquet(folder / "purchases.parquet")
-    bought = bought.filter((pl.col("quantity") > 0) & (pl.col("price") > 0)).sort("invoice_date")
-    end: datetime = bought["invoice_date"].max()  # pyright: ignore[reportAssignmentType]  # a time
-    cut = end - timedelta(days=DAYS)
-    if validation:
-        bought = bought.filter(pl.col("invoice_date") < cut)
-        cut -= timedelta(days=DAYS)
-    age = (pl.lit(cut) - pl.col("time")).dt.total_seconds() / 86400
-    events = bought.group_by("invoice", "stock_code", "customer_id").agg(
-        pl.col("invoice_date").min().alias("time")
-    )
-    # A purchase counts half as much as one that is 60 days later.
-    events = events.with_columns(pl.max_horizontal(0.5 ** (age / 60), 1e-3).alias("weight"))
-    dataset = turret.Dataset.from_frames(
-        events.sort("time", "customer_id", "stock_code"),
-        query_id="customer_id",
-        candidate_id="stock_code",
-        timestamp="time",
-        weight="weight",
-        queries=bought.group_by("customer_id").agg(pl.col("country").first()),
-        # What a catalogue says of a product on the day it is listed.
-        candidates=bought.group_by("stock_code").agg(pl.col("description", "price").first()),
-    )
-    split = turret.split(dataset, Split(kind="temporal", cut=cut.isoformat()))
+    split = retail_data.parts(folder, validation=validation, weight="weight_60")
     yield Case(split.train, split.test, _retail_models(), (Popularity(days=30), Random()))
 
 
