@@ -14,11 +14,11 @@ from turret.evaluation.baselines import fitting
 from turret.evaluation.baselines.base import BaselineScores
 from turret.evaluation.baselines.factors import Factors
 from turret.evaluation.baselines.fitting import fit_baseline
-from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.evaluate import evaluate
 from turret.evaluation.measure import measure_baseline
 from turret.model import ease
+from turret.model.meetings import met_matrix
 from turret.recipe import baselines as recipe
 from turret.recipe.baselines import KINDS, resolve_baselines
 

@@ -10,9 +10,9 @@ from turret.data.splits import fold_in_split
 from turret.data.synthetic import synthetic
 from turret.evaluation.baselines.factors import Factors
 from turret.evaluation.baselines.fitting import fit_baseline
-from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.evaluate import evaluate
 from turret.index import registry
+from turret.model.meetings import met_matrix
 from turret.model.trained import TrainedModel
 from turret.recipe import baselines as recipe
 from turret.recipe.features.categorical import Categorical

@@ -6,11 +6,11 @@ import pytest
 from evaluation.planted import TEST, TRAIN
 
 from turret.data.dataset import Dataset
-from turret.errors import EvaluationError, RecipeError
+from turret.errors import DataError, RecipeError
 from turret.evaluation.baselines.factors import Factors
 from turret.evaluation.baselines.fitting import fit_baseline
-from turret.evaluation.baselines.met import count_matrix, event_weights, met_matrix
 from turret.evaluation.measure import measure_baseline
+from turret.model.meetings import count_matrix, event_weights, met_matrix
 from turret.recipe import baselines as recipe
 
 DAY = 86_400.0
@@ -70,7 +70,7 @@ def test_an_event_without_a_time_counts_as_the_earliest() -> None:
     bare = Dataset.from_frames(
         {**events, "time": [None] * 4}, query_id="user", candidate_id="item", timestamp="time"
     )
-    with pytest.raises(EvaluationError, match="half-life needs times"):
+    with pytest.raises(DataError, match="half-life needs times"):
         event_weights(bare, half_life=2.0)
 
 
@@ -153,7 +153,7 @@ def test_ials_weighs_what_was_met_lately(train: Dataset) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_half_life_needs_times_and_is_positive(kind) -> None:
-    with pytest.raises(EvaluationError, match="a half-life needs times"):
+    with pytest.raises(DataError, match="a half-life needs times"):
         fit_baseline(kind(half_life=3.0), TRAIN)
     with pytest.raises(RecipeError, match="half_life"):
         kind(half_life=0)

@@ -8,7 +8,7 @@ import pytest
 from trainings import dataset, train
 
 from turret.data.dataset import Dataset
-from turret.errors import RecipeError
+from turret.errors import DataError, RecipeError
 from turret.model.trained import TrainedModel
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
@@ -76,6 +76,25 @@ def test_it_stands_behind_what_the_towers_make_and_training_leaves_it(normalize)
         else:
             table = np.asarray(trained.parameters.tables[name])
             assert {row.tobytes() for row in own} <= {row.tobytes() for row in table}
+
+
+def test_what_is_long_ago_counts_less():
+    """A pair of one day weighs 1, one of a day before it a half, in scores and in weights."""
+    day = 86_400
+    events = {"user": [1, 1, 2, 2, 3], "item": [1, 2, 1, 2, 1], "at": [0, day, day, day, day]}
+    data = Dataset.from_frames(events, query_id="user", candidate_id="item", timestamp="at")
+    query, candidate = linear_vectors(
+        data, dim=2, linear=LinearPart(regularization=1.0, weight=1.0, half_life=1.0), seed=1
+    )
+    # X = [[.5, 1], [1, 1], [1, 0]]; off its diagonal X'X has 1.5, and 3.25 and 3 with lambda on it.
+    weights = np.array([[0, 1.5 / 3.25], [1.5 / 3, 0]])
+    expected = np.array([[0.5, 1], [1, 1], [1, 0]]) @ weights
+    np.testing.assert_allclose(query @ candidate.T, expected, atol=1e-6)
+
+
+def test_a_half_life_needs_times():
+    with pytest.raises(DataError, match="a half-life needs times"):
+        linear_vectors(dataset(), dim=4, linear=LinearPart(half_life=3.0), seed=1)
 
 
 def test_the_loss_is_that_of_the_towers_alone():

@@ -9,7 +9,7 @@ import numpy as np
 from turret.data.dataset import Dataset
 from turret.data.histories import with_histories
 from turret.data.parts import Split
-from turret.errors import EvaluationError, MissingPartError
+from turret.errors import DataError, EvaluationError, MissingPartError
 from turret.evaluation.baselines import base
 from turret.evaluation.baselines.fallback import with_fallback
 from turret.evaluation.baselines.fitting import fit_baseline
@@ -239,7 +239,7 @@ def _rivals(
     for one in baselines:
         try:
             rivals[one.label] = _baseline(one, parts, ks=ks, ties=ties)
-        except (EvaluationError, MissingPartError) as error:
+        except (DataError, EvaluationError, MissingPartError) as error:
             left_out.append(f"The baseline {one.label} was left out: {error}")
         except MemoryError as error:
             # What was trained must not be lost by it.

@@ -19,7 +19,6 @@ from turret.data.frames import require_columns
 from turret.data.vocabulary import Vocabulary, as_ids
 from turret.errors import DataError
 from turret.evaluation.baselines.base import Baseline, BaselineScores
-from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.baselines.popularity import Popularity
 from turret.evaluation.measure import Model, model_scores
 from turret.evaluation.metrics.at_k import hit_rate, ndcg
@@ -28,6 +27,7 @@ from turret.evaluation.metrics.rank_table import RankTable
 from turret.evaluation.parts import SampledFigures
 from turret.evaluation.scores import Scores, not_finite
 from turret.evaluation.truth import Truth
+from turret.model.meetings import met_matrix
 from turret.recipe.sampled import Sampled
 
 __all__ = ["draw_negatives", "read_negatives", "sampled_ranks", "sampled_report"]

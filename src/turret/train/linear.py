@@ -6,13 +6,13 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
-from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from turret.data.dataset import Dataset
 from turret.data.encoders.tower import TowerEncoder
 from turret.errors import RecipeError
 from turret.model.ease import ease_weights
+from turret.model.meetings import met_matrix
 from turret.recipe.linear import LinearPart
 from turret.recipe.towers import TwoTower
 from turret.train.sketch import decomposed
@@ -77,7 +77,7 @@ def linear_vectors(
     Args:
         dataset: The interactions; a pair that occurs several times counts once.
         dim: Numbers in a vector; fewer where the data have no more.
-        linear: Regularization, weight, and the most candidates there may be.
+        linear: Regularization, half-life, weight, and the most candidates there may be.
         seed: Source of the sketch.
 
     Returns:
@@ -85,6 +85,7 @@ def linear_vectors(
 
     Raises:
         RecipeError: When there are too many candidates, or the regularization is too small.
+        DataError: When there is a half-life, but no times.
     """
     if dataset.num_candidates > linear.max_candidates:
         raise RecipeError(
@@ -93,10 +94,7 @@ def linear_vectors(
             expected=f"at most {linear.max_candidates:,}",
             fix="Raise train.linear.max_candidates if there are memory and time, or leave it out.",
         )
-    indptr, candidate_row = dataset.pairs_by_query()
-    shape = (dataset.num_queries, dataset.num_candidates)
-    ones = np.ones(len(candidate_row), np.float32)
-    met = sparse.csr_array((ones, candidate_row, indptr), shape=shape)
+    met = met_matrix(dataset, half_life=linear.half_life)
     weights = ease_weights(met, linear.regularization)
     if weights is None:
         raise RecipeError(
@@ -105,6 +103,7 @@ def linear_vectors(
             expected="more: the matrix cannot be inverted",
         )
     scores = cast("LinearOperator", aslinearoperator(met) @ aslinearoperator(weights))
-    left, values, right = decomposed(scores, kept=min(dim, *shape), seed=seed)
+    kept = min(dim, dataset.num_queries, dataset.num_candidates)
+    left, values, right = decomposed(scores, kept=kept, seed=seed)
     root = np.sqrt(np.float32(linear.weight) * values)
     return np.asarray(left * root, np.float32), np.asarray(right * root, np.float32)

@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int32, Int64
 
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError, MissingPartError
-from turret.evaluation.baselines.met import met_matrix
+from turret.model.meetings import met_matrix
 from turret.recipe.baselines import IALS
 
 __all__ = ["Factors", "fit_ials"]

@@ -6,9 +6,9 @@ from turret.data.dataset import Dataset
 from turret.evaluation.baselines.base import Baseline
 from turret.evaluation.baselines.factors import fit_ials
 from turret.evaluation.baselines.linear import fit_ease, fit_item_knn, fit_rp3beta
-from turret.evaluation.baselines.met import met_matrix
 from turret.evaluation.baselines.popularity import Popularity, RandomOrder
 from turret.evaluation.baselines.repeats import Repeats
+from turret.model.meetings import met_matrix
 from turret.recipe import baselines as recipe
 
 __all__ = ["fit_baseline"]

@@ -7,8 +7,9 @@ from scipy import sparse
 
 from turret.data.dataset import Dataset
 from turret.errors import EvaluationError
-from turret.evaluation.baselines.met import CandidateLinks, met_matrix, strongest
+from turret.evaluation.baselines.met import CandidateLinks, strongest
 from turret.model.ease import ease_weights
+from turret.model.meetings import met_matrix
 from turret.recipe.baselines import EASE, ItemKNN, RP3Beta
 
 __all__ = ["fit_ease", "fit_item_knn", "fit_rp3beta"]

@@ -7,7 +7,7 @@ from jaxtyping import Float32, Float64, Int32
 from scipy import sparse
 
 from turret.data.dataset import Dataset
-from turret.evaluation.baselines.met import count_matrix, event_weights
+from turret.model.meetings import count_matrix, event_weights
 
 __all__ = ["Repeats"]
 
