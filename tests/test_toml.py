@@ -83,7 +83,7 @@ def test_every_kind_of_value_reads_back_equal() -> None:
 
 
 def test_the_names_of_shipped_recipes() -> None:
-    assert builtin_names() == ("movielens", "tutorial")
+    assert builtin_names() == ("default", "movielens", "tutorial")
     with pytest.raises(RecipeError, match="Did you mean 'tutorial'"):
         builtin("tutorials")
 
@@ -117,8 +117,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (
             SMALL.replace('"categorical"\ncolumn = "item"', '"categoric"\ncolumn = "item"'),
             "here: model.candidate.features[0].kind: got 'categoric', expected 'bag' or"
-            " 'categorical' or 'cross' or 'history' or 'number' or 'text' or 'timestamp' or"
-            " 'vector'. Did you mean 'categorical'?",
+            " 'categorical' or 'cross' or 'history' or 'linear' or 'number' or 'text' or"
+            " 'timestamp' or 'vector'. Did you mean 'categorical'?",
         ),
         (
             SMALL + "[split]\nkind = 'randon'",

@@ -198,7 +198,7 @@ def builtin_names() -> tuple[str, ...]:
 
     Example:
         >>> builtin_names()
-        ('movielens', 'tutorial')
+        ('default', 'movielens', 'tutorial')
     """
     return tuple(sorted(path.stem for path in _shipped()))
 
