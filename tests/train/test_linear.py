@@ -10,6 +10,7 @@ from trainings import dataset, train
 from turret.data.dataset import Dataset
 from turret.errors import DataError, RecipeError
 from turret.model.trained import TrainedModel
+from turret.recipe.bodies.custom import Custom
 from turret.recipe.features.categorical import Categorical
 from turret.recipe.features.history import History
 from turret.recipe.features.linear import Linear
@@ -113,6 +114,26 @@ def test_an_unknown_id_has_zeros_there():
     trained = fit(dataset(), model(), loss=Softmax(), train=train(epochs=1)).trained
     vectors = trained.query_vectors(pl.DataFrame({"user": ["nobody", "3"]}))
     assert (vectors[0, DIM:] == 0).all() and (vectors[1, DIM:] != 0).any()
+
+
+def test_a_tower_of_ones_own_is_told_of_the_other_features_alone():
+    """Whatever they are called: a name may have what divides it from its parts."""
+    tower = Custom("custom_modules:Weighted", input="row", options={"of": "who/ever"})
+    config = TwoTower(
+        query=Tower([Categorical("user", name="who/ever"), Linear("user")], body=[tower]),
+        candidate=Tower([Categorical("item"), Linear("item")]),
+        embedding_dim=DIM,
+    )
+    data = dataset()
+    trained = fit(data, config, loss=Softmax(), train=train(epochs=1, linear=PART)).trained
+    arrays = trained.arrays()
+    rows = trained.query_encoder.encode(data.queries)["who/ever/rows"]
+    met, table = arrays["tables/query/who/ever"][rows], arrays["tables/query/linear"]
+    (out,) = (one for name, one in arrays.items() if name.endswith("module/out/weight"))
+    (weight,) = (one for name, one in arrays.items() if "module/weights" in name)
+    vectors = trained.query_vectors(data.queries)
+    np.testing.assert_allclose(vectors[:, :DIM], met @ out.T + weight * met, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(vectors[:, DIM:], table[rows])
 
 
 def test_a_history_of_whole_candidates_is_of_what_the_tower_makes():

@@ -150,7 +150,7 @@ def _rows(
         for f in tower.inner
     }
     own = {f.key: tables[table_name(name, f)] for f in tower.inner if looks_up(f)}
-    parts = {part: encoded[part] for part in encoded if part.partition("/")[0] in vectors}
+    parts = {part: encoded[part] for part in encoded if part.rpartition("/")[0] in vectors}
     return TowerRow(vectors, parts, own)
 
 

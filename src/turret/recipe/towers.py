@@ -103,7 +103,7 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         lookups: list[tuple[str, str, dict[str, object]]] = []
         for name, tower in (("query", self.query), ("candidate", self.candidate)):
             for feature in tower.features:
-                dim = feature.embedding_dim or self.embedding_dim
+                dim = self._dim_of(feature)
                 if not tower.body and not isinstance(feature, Linear):
                     require_width(feature.key, dim, expected=self.embedding_dim)
                 if looks_up(feature):
@@ -111,7 +111,7 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     keys |= {"embedding_dim": dim, "learning_rate": feature.learning_rate}
                     lookups.append((table_name(name, feature), feature.key, keys))
             if tower.body and isinstance(tower.body[0], DotInteraction):
-                widths = {f.key: f.embedding_dim or self.embedding_dim for f in tower.inner}
+                widths = {f.key: self._dim_of(f) for f in tower.inner}
                 _require_products(tower.body[0], widths)
         require_agreement(lookups)
 
@@ -156,7 +156,7 @@ class TwoTower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         keys = [f.key for f in self.candidate.features if isinstance(f, History)]
         require(not keys, "model.candidate: history features", keys, "none: queries have them")
         for feature in found:
-            dim, heads = feature.embedding_dim or self.embedding_dim, feature.heads
+            dim, heads = self._dim_of(feature), feature.heads
             expected = f"a divisor of the embedding's width, {dim}"
             require(dim % heads == 0, f"feature {feature.key!r}: heads", heads, expected)
 

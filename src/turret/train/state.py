@@ -242,7 +242,7 @@ def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Losses]:
         touched=touched,
         gradient=gradient[0],
         rows=table_rows,
-        learning_rate={name: own[name] * rate for name in tables},
+        learning_rate={name: own[name] * rate for name in tables if own[name] > 0},
     )
     value_of = partial(_value, objective, touched)
     (dense, learned), dense_state = _dense_step(

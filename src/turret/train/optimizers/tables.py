@@ -70,13 +70,17 @@ def update_tables(
         touched: The gathered rows of each table.
         gradient: The gradient with respect to them.
         rows: Which rows those are; None stands for all.
-        learning_rate: Of each table in this step.
+        learning_rate: Of each table in this step; one without stays as it is, and so does its
+            state.
 
     Returns:
         The tables, their optimizers' state, and the new rows.
     """
     new_tables, new_slots, new_rows = {}, {}, {}
     for name, table in tables.items():
+        if name not in learning_rate:
+            new_tables[name], new_slots[name], new_rows[name] = table, slots[name], touched[name]
+            continue
         where = rows[name]
         new_rows[name], changed = optimizer.update(
             gradient[name],
